@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "base/par-clock-private.h"
+#include "par-queue-private.h"
+#include "par-run-private.h"
+#include "par-thread-dispatcher-private.h"
+#include "policy/par-latency-private.h"
+
+G_BEGIN_DECLS
+
+#define PAR_NEWS_MAX_SETTLED 256
+
+/* An attempt that has been started, for those who listen. */
+typedef struct
+{
+  guint64 index;
+  guint64 n_settled;  /* requests that had settled before it started */
+  guint number;
+  ParAttemptKind kind;
+} ParStart;
+
+/* What is to be destroyed in the owner context. */
+typedef struct
+{
+  GValue value;
+  gpointer data;
+  GDestroyNotify destroy;
+} ParTrash;
+
+/* What has happened since the owner last looked. The owner keeps it and hands it in again, so
+ * that its arrays are made once. */
+typedef struct
+{
+  guint n_settled;
+  guint64 settled[PAR_NEWS_MAX_SETTLED];
+  ParRecord *records[PAR_NEWS_MAX_SETTLED];
+  guint8 is_out[PAR_NEWS_MAX_SETTLED];  /* some attempt still has its data */
+  gboolean more;           /* that did not fit */
+
+  GArray *starts;          /* of ParStart */
+  GArray *trash;           /* of ParTrash */
+  GPtrArray *cancellables; /* (owned) to be cancelled */
+
+  ParCounts counts;        /* as they are now */
+  guint64 peak_running;    /* since the last news */
+  guint64 n_attempts_running;
+  guint deferred;          /* properties set in another thread, as bits */
+  gboolean over;           /* the run has ended, and par_engine_finish() is called next */
+} ParNews;
+
+/* Figures for ParStats. */
+typedef struct
+{
+  ParCounts counts;
+  guint64 n_attempts;
+  guint64 n_copies;
+  guint64 n_attempts_running;
+  guint64 n_attempts_won;
+  guint64 n_attempts_failed;
+  guint64 n_attempts_lost;
+  guint64 peak_attempts;
+  gint64 elapsed_us;
+  ParLatency latency;
+} ParFigures;
+
+typedef enum
+{
+  PAR_OWNER_BUSY,     /* looks at the news before it sleeps */
+  PAR_OWNER_NAPPING,  /* looks within a millisecond */
+  PAR_OWNER_ASLEEP,   /* must be woken */
+} ParOwnerState;
+
+typedef gpointer (*ParMakeObjectFunc) (ParHost         *host,
+                                       guint64          index,
+                                       ParRequestState  state,
+                                       guint            n_attempts);
+
+typedef void (*ParAdoptObjectFunc) (gpointer  object,
+                                    ParHost  *host,
+                                    guint64   index);
+
+/* The engine starts attempts, settles requests and keeps what the owner is to be told. It lives
+ * for as long as a ParRequests or an attempt does. */
+typedef struct
+{
+  ParHost host;
+  ParMakeObjectFunc make_object;
+  ParAdoptObjectFunc adopt_object;
+  ParClock *clock;
+  ParThreadDispatcher threads;
+
+  /* All that follows is guarded by the host's lock. */
+  ParRecords records;
+  ParQueue queue;
+  guint concurrency;
+  gboolean paused;
+  guint n_holds;
+  gboolean debug;
+  gboolean trace;
+
+  /* The run that is on. */
+  ParRun *run;
+  gboolean sweeping;      /* what is left is being cancelled; what is added now is not in the run */
+  guint64 sweep_index;
+  guint64 sweep_end;
+  GSequence *timers;      /* attempts by the time at which they are too late */
+
+  /* Attempts whose function has not returned, oldest first. */
+  ParAttempt *oldest;
+  ParAttempt *newest;
+  guint64 n_out;
+  guint64 seen_out;       /* by the owner */
+
+  /* What the owner has not seen. */
+  guint64 n_published;    /* rows it has seen */
+  guint64 n_settled;      /* ever */
+  guint64 n_unseen;       /* settled, in a list through the records */
+  guint64 first_unseen;
+  guint64 last_unseen;
+  guint64 peak_running;
+  gboolean wants_starts;
+  GArray *starts;
+  GArray *trash;
+  GPtrArray *cancellables;
+  guint deferred;
+
+  /* The owner: who it is, and how to wake it. */
+  GThread *owner;
+  ParOwnerState owner_state;
+  gboolean held_back;     /* it does not want to know who has settled */
+  gboolean in_do;         /* it waits on the condition, else by the source */
+  gboolean has_left;      /* a do() has returned, and nobody may be looking */
+  GCond cond;
+  GSource *source;
+  GCond handover;
+
+  ParFigures figures;
+
+  int n_publishing;       /* atomic: the owner is telling something */
+} ParEngine;
+
+ParEngine *par_engine_new             (ParMakeObjectFunc      make_object,
+                                       ParAdoptObjectFunc     adopt_object);
+GArray    *par_engine_new_trash       (void);
+void       par_engine_close           (ParEngine             *self);
+
+guint64    par_engine_add             (ParEngine             *self,
+                                       ParRequestFunc         function,
+                                       gpointer               user_data,
+                                       GDestroyNotify         destroy,
+                                       gpointer               object,
+                                       int                    priority,
+                                       gboolean               once,
+                                       guint64               *n_published);
+gpointer   par_engine_get_object      (ParEngine             *self,
+                                       guint64                index,
+                                       ParRecord            **record);
+void       par_engine_keep_object     (ParEngine             *self,
+                                       ParRecord             *record,
+                                       gpointer               object);
+gboolean   par_engine_find_row        (ParEngine             *self,
+                                       guint64                position,
+                                       guint64               *index);
+guint64    par_engine_remove          (ParEngine             *self,
+                                       guint64                index);
+
+gboolean   par_engine_set_concurrency (ParEngine             *self,
+                                       guint                  concurrency);
+gboolean   par_engine_set_paused      (ParEngine             *self,
+                                       gboolean               paused);
+void       par_engine_hold            (ParEngine             *self);
+gboolean   par_engine_release         (ParEngine             *self);
+void       par_engine_cancel          (ParEngine             *self);
+gboolean   par_engine_defer           (ParEngine             *self,
+                                       guint                  bit);
+void       par_engine_wake            (ParEngine             *self);
+void       par_engine_get_figures     (ParEngine             *self,
+                                       ParFigures            *figures);
+
+/* The owner's part. */
+GThread   *par_engine_enter           (ParEngine             *self);
+void       par_engine_exit            (ParEngine             *self,
+                                       GThread               *owner,
+                                       gboolean               has_left);
+void       par_engine_set_source      (ParEngine             *self,
+                                       GSource               *source);
+void       par_engine_hold_back       (ParEngine             *self,
+                                       gboolean               held_back);
+void       par_engine_begin           (ParEngine             *self,
+                                       ParRun                *run);
+void       par_engine_finish          (ParEngine             *self);
+void       par_engine_want_starts     (ParEngine             *self,
+                                       gboolean               wanted);
+void       par_engine_collect         (ParEngine             *self,
+                                       ParNews               *news,
+                                       guint                  max_settled);
+void       par_engine_wait            (ParEngine             *self,
+                                       gboolean               may_nap);
+gboolean   par_engine_start_dispatch  (ParEngine             *self);
+void       par_engine_end_dispatch    (ParEngine             *self,
+                                       gboolean               more);
+void       par_engine_end_publish     (ParEngine             *self);
+gboolean   par_engine_is_owner        (ParEngine             *self);
+
+G_END_DECLS

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <par/par-attempt.h>
+#include <par/par-enums.h>
+
+G_BEGIN_DECLS
+
+/* What few records need. Guarded by the host's lock. */
+typedef struct
+{
+  gpointer object;    /* (owned) the ParRequest, once somebody has asked for it */
+  int priority;
+  gboolean once;      /* one attempt only */
+  guint winner;       /* if it was not the first */
+  GPtrArray *errors;  /* (owned) of all attempts that failed, if there may be several */
+} ParRecordDetail;
+
+/* One request as the engine keeps it. There may be millions, so it is one line of cache long. */
+typedef struct
+{
+  union
+  {
+    /* Until it has settled. */
+    struct
+    {
+      ParRequestFunc function;
+      ParAttempt *attempts;  /* whose outcome still counts, newest first */
+      gint64 since_us;       /* QUEUED: when it was added, 0 before the run; RUNNING: its start */
+    };
+    /* Since: the value or the error. */
+    GValue outcome;
+  };
+  gpointer data;
+  GDestroyNotify destroy;
+  ParRecordDetail *detail;
+
+  guint32 next;  /* the low half of the index of the record that settled after this one */
+  float queued_us;
+  float elapsed_us;  /* a float is exact to 16 seconds and to a millisecond for hours */
+
+  /* Guarded by the host's lock. Neighbours that different threads write are whole bytes. */
+  guint8 state : 3;
+  guint8 reason : 3;
+  guint8 collected : 1;  /* the owner has seen that it settled */
+  guint8 removed : 1;    /* no row of the model any more */
+  guint8 n_attempts;
+  guint8 n_out;          /* functions that have not returned, live or not */
+
+  /* The owner's. */
+  guint8 published;
+} ParRecord;
+
+G_STATIC_ASSERT (GLIB_SIZEOF_VOID_P != 8 || sizeof (ParRecord) == 64);
+
+#define PAR_RECORD_MAX_ATTEMPTS G_MAXUINT8
+
+/* All records of a ParRequests, by index, in chunks that do not move. Those that are done with
+ * go when their whole chunk is. */
+typedef struct
+{
+  GPtrArray *chunks;  /* NULL where a chunk has gone */
+  guint64 first;      /* the index of the first record of the first chunk */
+  guint64 end;        /* the index of the next record to be added */
+  guint64 n_rows;     /* records that are not removed */
+} ParRecords;
+
+void             par_records_init         (ParRecords      *self);
+void             par_records_clear        (ParRecords      *self);
+ParRecord       *par_records_add          (ParRecords      *self);
+ParRecord       *par_records_get          (ParRecords      *self,
+                                           guint64          index);
+void             par_records_remove       (ParRecords      *self,
+                                           guint64          index);
+void             par_records_drop         (ParRecords      *self,
+                                           guint64          index);
+guint64          par_records_get_position (ParRecords      *self,
+                                           guint64          index);
+gboolean         par_records_find_row     (ParRecords      *self,
+                                           guint64          position,
+                                           guint64         *index);
+
+ParRecordDetail *par_record_get_detail    (ParRecord       *self);
+gboolean         par_record_has_settled   (const ParRecord *self);
+
+G_END_DECLS

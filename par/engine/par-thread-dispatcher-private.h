@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "base/par-clock-private.h"
+#include "par-dispatcher-private.h"
+
+G_BEGIN_DECLS
+
+/* Calls blocking functions in a GThreadPool of its own. */
+typedef struct
+{
+  ParHost *host;
+  const ParDispatcherClient *client;
+  ParClock **clock;
+
+  GMutex pool_lock;  /* may be held when the host's is taken, not the other way round */
+  GThreadPool *pool;  /* guarded by the pool's lock */
+
+  /* Guarded by the host's lock. */
+  guint n_workers;   /* in their loop, the watcher not counted */
+  guint n_arriving;  /* asked for, and not yet in their loop */
+  guint n_blocked;   /* milliseconds in which nothing has ended though work waited */
+  guint duration;    /* of recent calls, in 1/16 us */
+  guint64 n_ended;
+  gboolean watching;
+} ParThreadDispatcher;
+
+void  par_thread_dispatcher_init  (ParThreadDispatcher       *self,
+                                   ParHost                   *host,
+                                   const ParDispatcherClient *client,
+                                   ParClock                 **clock);
+void  par_thread_dispatcher_clear (ParThreadDispatcher       *self);
+guint par_thread_dispatcher_ask   (ParThreadDispatcher       *self);
+void  par_thread_dispatcher_push  (ParThreadDispatcher       *self,
+                                   guint                      n_workers);
+
+G_END_DECLS

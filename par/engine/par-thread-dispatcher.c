@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "par-thread-dispatcher-private.h"
+
+#include <par/par-attempt-private.h>
+
+/* So many workers come at once where calls take their time; more of them only when nothing ends
+ * for a millisecond, so that a million tiny calls without a bound do not make a million threads,
+ * yet ten thousand that block do get ten thousand. */
+#define N_WORKERS_BOUNDED 64
+#define N_WORKERS_UNBOUNDED 16
+
+/* Threads are made one after the other anyway, so a few pushes at a time keep up with the
+ * system, and let those that turn out not to be needed be few. */
+#define N_ARRIVING 8
+
+/* Calls shorter than this cost more in fights for the lock than a second worker gains. */
+#define SHORT_CALL (2 * 16)
+
+/* After so many milliseconds without an end, threads are made as fast as the system can. */
+#define N_BLOCKED_FOR_ALL 10
+
+void
+par_thread_dispatcher_init (ParThreadDispatcher        *self,
+                            ParHost                    *host,
+                            const ParDispatcherClient  *client,
+                            ParClock                  **clock)
+{
+  self->host = host;
+  self->client = client;
+  self->clock = clock;
+  self->duration = SHORT_CALL;
+  g_mutex_init (&self->pool_lock);
+}
+
+void
+par_thread_dispatcher_clear (ParThreadDispatcher *self)
+{
+  /* This may be the last worker of the pool, so it cannot wait for it. */
+  if (self->pool != NULL)
+    g_thread_pool_free (self->pool, TRUE, FALSE);
+  g_mutex_clear (&self->pool_lock);
+}
+
+static gboolean
+calls_are_short (ParThreadDispatcher *self)
+{
+  return self->duration < SHORT_CALL;
+}
+
+/* How many workers there may be before work has waited in vain. */
+static guint
+get_easy_limit (ParThreadDispatcher *self)
+{
+  if (self->n_blocked >= N_BLOCKED_FOR_ALL)
+    return G_MAXUINT;
+  if (calls_are_short (self))
+    return 1;
+
+  return self->client->get_bound (self->host) > 0 ? N_WORKERS_BOUNDED : N_WORKERS_UNBOUNDED;
+}
+
+static guint
+arrive (ParThreadDispatcher *self,
+        guint                n_workers)
+{
+  self->n_arriving += n_workers;
+
+  return n_workers;
+}
+
+/* How many workers are to be pushed now, with the host's lock held; the caller pushes them with
+ * no lock held. Where more work waits than workers may come for, one comes to watch. */
+guint
+par_thread_dispatcher_ask (ParThreadDispatcher *self)
+{
+  guint64 n_waiting = self->client->count_waiting (self->host);
+  guint n_here = self->n_workers + self->n_arriving;
+  guint limit;
+
+  if (n_waiting <= self->n_arriving || self->n_arriving >= N_ARRIVING)
+    return 0;
+
+  limit = get_easy_limit (self);
+  if (n_here >= limit)
+    return arrive (self, !self->watching && self->n_arriving == 0 ? 1 : 0);
+
+  return arrive (self, MIN (MIN (n_waiting - self->n_arriving, limit - n_here),
+                            N_ARRIVING - self->n_arriving));
+}
+
+/* Watches the others for as long as there is more to do than they may begin, and has more workers
+ * come when nothing ends. The owner could not: its loop may be blocked. */
+static void
+watch (ParThreadDispatcher *self)
+{
+  GCond tick;
+
+  g_cond_init (&tick);
+  self->watching = TRUE;
+  self->n_workers--;
+
+  while (self->n_workers > 0 && self->client->count_waiting (self->host) > self->n_arriving)
+    {
+      guint64 n_ended = self->n_ended;
+      guint n_workers;
+
+      g_cond_wait_until (&tick, &self->host->lock, g_get_monotonic_time () + 1000);
+
+      if (self->n_ended != n_ended)
+        continue;
+
+      self->n_blocked++;
+      self->duration = MAX (self->duration, SHORT_CALL);
+      n_workers = MIN (self->client->count_waiting (self->host), N_ARRIVING);
+      n_workers = arrive (self, n_workers - MIN (n_workers, self->n_arriving));
+      par_host_unlock (self->host);
+      par_thread_dispatcher_push (self, n_workers);
+      par_host_lock (self->host);
+    }
+
+  self->n_workers++;
+  self->watching = FALSE;
+  g_cond_clear (&tick);
+}
+
+/* Makes @attempt fit for another call, with the host's lock held on entry and return. */
+static void
+renew (ParThreadDispatcher  *self,
+       ParAttempt          **attempt)
+{
+  GCancellable *cancellable = NULL;
+
+  if (G_UNLIKELY (!par_attempt_end (*attempt, &cancellable)))
+    {
+      par_host_unlock (self->host);
+      g_object_unref (*attempt);
+      *attempt = par_attempt_new (self->host);
+      par_host_lock (self->host);
+    }
+  else if (cancellable != NULL)
+    {
+      par_host_unlock (self->host);
+      g_object_unref (cancellable);
+      par_host_lock (self->host);
+    }
+}
+
+static void
+unlock_and_do_chores (ParThreadDispatcher *self)
+{
+  gboolean has_chores = self->host->has_chores;
+
+  self->host->has_chores = FALSE;
+  par_host_unlock (self->host);
+
+  if (G_UNLIKELY (has_chores))
+    self->client->do_chores (self->host);
+}
+
+static void
+work (gpointer item,
+      gpointer data)
+{
+  ParThreadDispatcher *self = data;
+  ParAttempt *attempt = item;
+  gint64 started_us = par_clock_now (*self->clock);
+  ParRequestFunc function;
+  gpointer user_data;
+
+  par_host_lock (self->host);
+  self->n_arriving--;
+  self->n_workers++;
+
+  /* Those that came for nothing leave, but for one that watches. */
+  if (self->n_workers > get_easy_limit (self) && !self->watching)
+    watch (self);
+
+  while ((self->n_workers == 1 || !calls_are_short (self))
+         && self->client->take (self->host, attempt, started_us, &function, &user_data))
+    {
+      guint n_workers = par_thread_dispatcher_ask (self);
+      GError *error = NULL;
+      gint64 ended_us;
+
+      unlock_and_do_chores (self);
+      if (n_workers > 0)
+        par_thread_dispatcher_push (self, n_workers);
+
+      function (attempt, user_data, &error);
+      if (G_UNLIKELY (error != NULL))
+        par_attempt_set_error (attempt, error);
+      ended_us = par_clock_now (*self->clock);
+
+      par_host_lock (self->host);
+      self->n_ended++;
+      self->n_blocked = 0;
+      self->duration += (int) (MIN ((ended_us - started_us) * 16, G_MAXINT16 * 16)
+                               - self->duration) / 8;
+      self->client->end (self->host, attempt, ended_us);
+      renew (self, &attempt);
+      started_us = ended_us;
+    }
+
+  self->n_workers--;
+  unlock_and_do_chores (self);
+
+  /* The attempt may hold the last reference to the host, and so to this dispatcher. */
+  g_object_unref (attempt);
+}
+
+/* Has workers come, with no lock held. */
+void
+par_thread_dispatcher_push (ParThreadDispatcher *self,
+                            guint                n_workers)
+{
+  g_autoptr(GError) error = NULL;
+  ParAttempt *attempt = NULL;
+  gboolean stranded = FALSE;
+  guint n_pushed = 0;
+
+  g_mutex_lock (&self->pool_lock);
+
+  /* The pool has no bound of its own: the engine's is the one that counts. */
+  if (self->pool == NULL && n_workers > 0)
+    self->pool = g_thread_pool_new (work, self, -1, FALSE, NULL);
+
+  /* The attempt is made here, since the first thing allocated costs a thread 9 KB. */
+  while (n_pushed < n_workers && error == NULL)
+    {
+      attempt = par_attempt_new (self->host);
+      g_thread_pool_push (self->pool, attempt, &error);
+      n_pushed++;
+    }
+
+  if (error != NULL)
+    {
+      /* What could not get a thread is in the pool's queue all the same, and any thread that is
+       * there takes it when it is free. With none there, nothing ever would. */
+      stranded = g_thread_pool_get_num_threads (self->pool) == 0;
+      if (stranded)
+        {
+          g_thread_pool_free (g_steal_pointer (&self->pool), TRUE, FALSE);
+          g_object_unref (attempt);
+        }
+
+      par_host_lock (self->host);
+      self->n_arriving -= n_workers - n_pushed + stranded;
+      if (stranded)
+        self->client->fail (self->host, error);
+      par_host_unlock (self->host);
+    }
+
+  g_mutex_unlock (&self->pool_lock);
+}

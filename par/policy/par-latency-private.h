@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* A histogram of durations whose buckets grow with the value: 64 to each power of two, so a
+ * quantile is within 1 % of a value that was really seen, from one microsecond to days. */
+#define PAR_LATENCY_N_BUCKETS 2240
+
+typedef struct
+{
+  guint64 n_values;
+  guint64 buckets[PAR_LATENCY_N_BUCKETS];
+} ParLatency;
+
+void   par_latency_add          (ParLatency       *self,
+                                 gint64            duration_us);
+gint64 par_latency_get_quantile (const ParLatency *self,
+                                 double            share);
+
+G_END_DECLS
