@@ -38,11 +38,10 @@ typedef struct
   const ParPublisherClient *client;  /* NULL once nobody is to be told */
   gpointer user_data;
 
-  guint64 n_rows;
-  ParCounts counts;
+  guint64 n_removed;
+  ParCounts settled;          /* of which the first three are not used */
+  guint64 n_running;
   guint64 n_attempts_running;
-  guint64 n_queued_at_least;  /* when the news were collected */
-  guint64 n_running_at_most;  /* since the news before */
 
   gboolean keep_completed;
   gboolean wants_completed;   /* somebody listens, as of this dispatch */
@@ -67,6 +66,9 @@ void        par_publisher_init          (ParPublisher             *self,
 void        par_publisher_clear         (ParPublisher             *self);
 void        par_publisher_add_rows      (ParPublisher             *self,
                                          guint64                   n_added);
+guint64     par_publisher_get_n_rows    (ParPublisher             *self);
+void        par_publisher_get_counts    (ParPublisher             *self,
+                                         ParCounts                *counts);
 gboolean    par_publisher_dispatch      (ParPublisher             *self,
                                          guint                     max_settled,
                                          gint64                    until_us);

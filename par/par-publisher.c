@@ -36,17 +36,31 @@ par_publisher_clear (ParPublisher *self)
   g_clear_object (&self->spare);
 }
 
-/* Spreads the requests that have not settled over the two states they may be in. Between two
- * looks at the engine it is not known which were running, only how many were at most. */
-static void
-spread_counts (ParPublisher *self)
+guint64
+par_publisher_get_n_rows (ParPublisher *self)
 {
-  ParCounts *counts = &self->counts;
-  guint64 n_left = counts->n_requests - par_counts_settled (counts);
-  guint64 n_queued_at_least = MIN (self->n_queued_at_least, n_left);
+  return par_engine_get_n_published (self->engine) - self->n_removed;
+}
 
-  counts->n_running = MIN (n_left - n_queued_at_least, self->n_running_at_most);
-  counts->n_queued = n_left - counts->n_running;
+void
+par_publisher_get_counts (ParPublisher *self,
+                          ParCounts    *counts)
+{
+  *counts = self->settled;
+  counts->n_requests = par_engine_get_n_published (self->engine);
+  counts->n_running = self->n_running;
+  counts->n_queued = counts->n_requests - counts->n_running - par_counts_settled (counts);
+}
+
+/* Between two looks at the engine it is not known which requests were running: what has not
+ * settled was, but for those that are queued by now, and as many as ever ran at once at most. */
+static void
+estimate_running (ParPublisher *self)
+{
+  guint64 n_left = self->news.n_published - par_counts_settled (&self->settled);
+  guint64 n_started = n_left > self->news.n_queued ? n_left - self->news.n_queued : 0;
+
+  self->n_running = MIN (n_started, self->news.peak_running);
 }
 
 static void
@@ -57,29 +71,20 @@ tell_counts (ParPublisher *self)
 }
 
 static void
-add_rows (ParPublisher *self,
-          guint64       n_added)
+tell_rows (ParPublisher *self,
+           guint64       n_added)
 {
-  guint64 position = self->n_rows;
-
-  if (n_added == 0)
-    return;
-
-  self->n_rows += n_added;
-  self->counts.n_requests += n_added;
-  self->n_queued_at_least += n_added;
-  spread_counts (self);
-
-  if (self->client != NULL)
-    self->client->rows_changed (self->user_data, position, 0, n_added);
+  if (n_added > 0 && self->client != NULL)
+    self->client->rows_changed (self->user_data, par_publisher_get_n_rows (self) - n_added,
+                                0, n_added);
 }
 
-/* Shows rows that the owner has just added. */
+/* Tells of rows that the owner has just added. */
 void
 par_publisher_add_rows (ParPublisher *self,
                         guint64       n_added)
 {
-  add_rows (self, n_added);
+  tell_rows (self, n_added);
   tell_counts (self);
 }
 
@@ -227,7 +232,7 @@ remove_row (ParPublisher *self,
 {
   guint64 position = par_engine_remove (self->engine, index);
 
-  self->n_rows--;
+  self->n_removed++;
   if (self->client != NULL)
     self->client->rows_changed (self->user_data, position, 1, 0);
 }
@@ -238,7 +243,7 @@ tell_settled (ParPublisher *self,
               ParRecord    *record,
               gboolean      is_out)
 {
-  ParCounts *counts = &self->counts;
+  ParCounts *counts = &self->settled;
 
   if (record->state == PAR_REQUEST_STATE_SUCCEEDED)
     counts->n_succeeded++;
@@ -247,7 +252,7 @@ tell_settled (ParPublisher *self,
   else
     counts->n_cancelled++;
   self->n_settled++;
-  spread_counts (self);
+  estimate_running (self);
   record->published = TRUE;
 
   /* Errors of several attempts, and an object that was asked for, are in the detail; an attempt
@@ -292,11 +297,8 @@ collect (ParPublisher *self,
   g_array_set_size (news->starts, 0);
   self->n_attempts_running = news->n_attempts_running;
 
-  self->n_queued_at_least = news->counts.n_queued;
-  self->n_running_at_most = news->peak_running;
-  add_rows (self, news->counts.n_requests - self->counts.n_requests);
-  self->n_queued_at_least = news->counts.n_queued;
-  spread_counts (self);
+  estimate_running (self);
+  tell_rows (self, news->n_new);
 }
 
 static void

@@ -2,7 +2,7 @@
 
 #include "config.h"
 
-#include "par-requests.h"
+#include "par-requests-private.h"
 
 #include "par-enum-types.h"
 #include "par-publisher-private.h"
@@ -126,9 +126,11 @@ typedef enum
   SIGNAL_STARTED,
   SIGNAL_COMPLETED,
   SIGNAL_FINISHED,
+  SIGNAL_ITEMS_CHANGED,  /* of GListModel */
+  SIGNAL_NOTIFY,         /* of GObject */
 } ParRequestsSignal;
 
-static guint signals[SIGNAL_FINISHED + 1];
+static guint signals[SIGNAL_NOTIFY + 1];
 
 static void par_requests_list_model_init (GListModelInterface *iface);
 
@@ -184,32 +186,33 @@ static void
 counts_changed_cb (gpointer user_data)
 {
   ParRequests *self = user_data;
-  const ParCounts *counts = &self->publisher.counts;
   ParCounts told = self->told;
   guint64 told_attempts_running = self->told_attempts_running;
+  ParCounts counts;
 
+  par_publisher_get_counts (&self->publisher, &counts);
   if (self->running)
     {
-      guint64 n_total = counts->n_requests - self->n_settled_before;
+      guint64 n_total = counts.n_requests - self->n_settled_before;
 
       self->progress = n_total == 0 ? 0
-                       : (double) (par_counts_settled (counts) - self->n_settled_before) / n_total;
+                       : (double) (par_counts_settled (&counts) - self->n_settled_before) / n_total;
     }
 
-  self->told = *counts;
+  self->told = counts;
   self->told_attempts_running = self->publisher.n_attempts_running;
 
-  if (counts->n_requests != told.n_requests)
+  if (counts.n_requests != told.n_requests)
     tell (self, PROP_N_REQUESTS);
-  if (counts->n_queued != told.n_queued)
+  if (counts.n_queued != told.n_queued)
     tell (self, PROP_N_QUEUED);
-  if (counts->n_running != told.n_running)
+  if (counts.n_running != told.n_running)
     tell (self, PROP_N_RUNNING);
-  if (counts->n_succeeded != told.n_succeeded)
+  if (counts.n_succeeded != told.n_succeeded)
     tell (self, PROP_N_SUCCEEDED);
-  if (counts->n_failed != told.n_failed)
+  if (counts.n_failed != told.n_failed)
     tell (self, PROP_N_FAILED);
-  if (counts->n_cancelled != told.n_cancelled)
+  if (counts.n_cancelled != told.n_cancelled)
     tell (self, PROP_N_CANCELLED);
   if (self->publisher.n_attempts_running != told_attempts_running)
     tell (self, PROP_N_ATTEMPTS_RUNNING);
@@ -370,7 +373,7 @@ begin_run (ParRequests  *self,
 
   self->publisher.keep_completed = settings.keep_completed;
   self->publisher.keep_fetched = FALSE;
-  self->n_settled_before = par_counts_settled (&self->publisher.counts);
+  self->n_settled_before = par_counts_settled (&self->publisher.settled);
   self->progress = 0;
   self->running = TRUE;
   tell (self, PROP_RUNNING);
@@ -491,7 +494,7 @@ par_requests_get_item_type (GListModel *model)
 static guint
 par_requests_get_n_items (GListModel *model)
 {
-  return MIN (PAR_REQUESTS (model)->publisher.n_rows, G_MAXUINT);
+  return MIN (par_publisher_get_n_rows (&PAR_REQUESTS (model)->publisher), G_MAXUINT);
 }
 
 static gpointer
@@ -1049,6 +1052,9 @@ par_requests_class_init (ParRequestsClass *klass)
                   G_SIGNAL_RUN_LAST,
                   0, NULL, NULL, NULL,
                   G_TYPE_NONE, 0);
+
+  signals[SIGNAL_ITEMS_CHANGED] = g_signal_lookup ("items-changed", G_TYPE_LIST_MODEL);
+  signals[SIGNAL_NOTIFY] = g_signal_lookup ("notify", G_TYPE_OBJECT);
 }
 
 static void
@@ -1083,7 +1089,9 @@ static void
 begin_async (ParRequests *self,
              GTask       *task)
 {
+  par_engine_enter (self->engine);
   begin_run (self, g_task_get_cancellable (task));
+  par_engine_exit (self->engine, g_thread_self (), FALSE);
   if (g_task_get_context (task) != self->context)
     attach_source (self, g_task_get_context (task));
 }
@@ -1556,6 +1564,16 @@ par_requests_set_paused (ParRequests *self,
     notify_set (self, PROP_PAUSED);
 }
 
+static ParCounts
+get_counts (ParRequests *self)
+{
+  ParCounts counts;
+
+  par_publisher_get_counts (&self->publisher, &counts);
+
+  return counts;
+}
+
 /**
  * par_requests_get_n_requests: (get-property n-requests)
  * @self: the requests
@@ -1571,7 +1589,7 @@ par_requests_get_n_requests (ParRequests *self)
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  return self->publisher.counts.n_requests;
+  return get_counts (self).n_requests;
 }
 
 /**
@@ -1589,7 +1607,7 @@ par_requests_get_n_queued (ParRequests *self)
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  return self->publisher.counts.n_queued;
+  return get_counts (self).n_queued;
 }
 
 /**
@@ -1607,7 +1625,7 @@ par_requests_get_n_running (ParRequests *self)
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  return self->publisher.counts.n_running;
+  return get_counts (self).n_running;
 }
 
 /**
@@ -1625,7 +1643,7 @@ par_requests_get_n_succeeded (ParRequests *self)
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  return self->publisher.counts.n_succeeded;
+  return get_counts (self).n_succeeded;
 }
 
 /**
@@ -1643,7 +1661,7 @@ par_requests_get_n_failed (ParRequests *self)
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  return self->publisher.counts.n_failed;
+  return get_counts (self).n_failed;
 }
 
 /**
@@ -1661,7 +1679,7 @@ par_requests_get_n_cancelled (ParRequests *self)
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  return self->publisher.counts.n_cancelled;
+  return get_counts (self).n_cancelled;
 }
 
 /**
@@ -1718,6 +1736,14 @@ par_requests_is_running (ParRequests *self)
   return self->running;
 }
 
+/* To emit signals nobody hears would cost more than all the rest of adding a request. */
+static gboolean
+is_anyone_listening (ParRequests *self)
+{
+  return g_signal_has_handler_pending (self, signals[SIGNAL_ITEMS_CHANGED], 0, TRUE)
+         || g_signal_has_handler_pending (self, signals[SIGNAL_NOTIFY], 0, TRUE);
+}
+
 static guint64
 add_record (ParRequests    *self,
             ParRequestFunc  function,
@@ -1727,13 +1753,14 @@ add_record (ParRequests    *self,
 {
   int priority = object != NULL ? par_request_get_priority (object) : 0;
   gboolean once = object != NULL && !par_request_get_idempotent (object);
-  guint64 n_published;
+  gboolean is_heard = is_anyone_listening (self);
+  guint64 n_new = 0;
   guint64 index = par_engine_add (self->engine, function, user_data, destroy,
-                                  object, priority, once, &n_published);
+                                  object, priority, once, is_heard ? &n_new : NULL);
 
-  if (n_published > 0)
+  if (n_new > 0)
     {
-      par_publisher_add_rows (&self->publisher, n_published);
+      par_publisher_add_rows (&self->publisher, n_new);
       par_engine_end_publish (self->engine);
     }
 
@@ -2220,4 +2247,10 @@ par_requests_get_stats (ParRequests *self)
   g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
 
   return par_stats_new (self->engine);
+}
+
+ParEngine *
+par_requests_get_engine (ParRequests *self)
+{
+  return self->engine;
 }

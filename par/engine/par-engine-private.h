@@ -43,7 +43,9 @@ typedef struct
   GArray *trash;           /* of ParTrash */
   GPtrArray *cancellables; /* (owned) to be cancelled */
 
-  ParCounts counts;        /* as they are now */
+  guint64 n_new;           /* rows */
+  guint64 n_published;     /* rows, with those */
+  guint64 n_queued;        /* now */
   guint64 peak_running;    /* since the last news */
   guint64 n_attempts_running;
   guint deferred;          /* properties set in another thread, as bits */
@@ -129,6 +131,7 @@ typedef struct
   /* The owner: who it is, and how to wake it. */
   GThread *owner;
   ParOwnerState owner_state;
+  gboolean has_news_poured; /* when it looked last */
   gboolean held_back;     /* it does not want to know who has settled */
   gboolean in_do;         /* it waits on the condition, else by the source */
   gboolean has_left;      /* a do() has returned, and nobody may be looking */
@@ -153,7 +156,7 @@ guint64    par_engine_add             (ParEngine             *self,
                                        gpointer               object,
                                        int                    priority,
                                        gboolean               once,
-                                       guint64               *n_published);
+                                       guint64               *n_new);
 gpointer   par_engine_get_object      (ParEngine             *self,
                                        guint64                index,
                                        ParRecord            **record);
@@ -163,6 +166,7 @@ void       par_engine_keep_object     (ParEngine             *self,
 gboolean   par_engine_find_row        (ParEngine             *self,
                                        guint64                position,
                                        guint64               *index);
+guint64    par_engine_get_n_published (ParEngine             *self);
 guint64    par_engine_remove          (ParEngine             *self,
                                        guint64                index);
 

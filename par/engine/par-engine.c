@@ -647,8 +647,19 @@ start_and_unlock (ParEngine *self)
     par_thread_dispatcher_push (&self->threads, n_workers);
 }
 
+static guint64
+publish_rows (ParEngine *self)
+{
+  guint64 n_new = self->records.end - self->n_published;
+
+  self->n_published = self->records.end;
+
+  return n_new;
+}
+
 /* Adds a request. @object, which is consumed, is the ParRequest if there is one already. For the
- * owner the row is published: @n_published says how many are new to it. */
+ * owner its row is published. @n_new, if given, says how many are new to it; what is not 0 is told
+ * before par_engine_end_publish(). */
 guint64
 par_engine_add (ParEngine      *self,
                 ParRequestFunc  function,
@@ -657,7 +668,7 @@ par_engine_add (ParEngine      *self,
                 gpointer        object,
                 int             priority,
                 gboolean        once,
-                guint64        *n_published)
+                guint64        *n_new)
 {
   ParRecord *record;
   guint64 index;
@@ -683,16 +694,18 @@ par_engine_add (ParEngine      *self,
   self->figures.counts.n_requests++;
   self->figures.counts.n_queued++;
 
-  if (self->owner == g_thread_self ())
+  if (self->owner != g_thread_self ())
     {
-      *n_published = self->records.end - self->n_published;
-      self->n_published = self->records.end;
+      wake (self, FALSE);
+    }
+  else if (n_new != NULL)
+    {
+      *n_new = publish_rows (self);
       g_atomic_int_inc (&self->n_publishing);
     }
   else
     {
-      *n_published = 0;
-      wake (self, FALSE);
+      self->n_published = self->records.end;
     }
 
   if (!run_is_open (self))
@@ -783,6 +796,19 @@ par_engine_find_row (ParEngine *self,
   par_host_unlock (&self->host);
 
   return found;
+}
+
+/* How many rows the owner has seen, those that were removed included. */
+guint64
+par_engine_get_n_published (ParEngine *self)
+{
+  guint64 n_published;
+
+  par_host_lock (&self->host);
+  n_published = self->n_published;
+  par_host_unlock (&self->host);
+
+  return n_published;
 }
 
 /* Takes a settled request out of the model. Returns where it was. */
@@ -935,8 +961,6 @@ par_engine_begin (ParEngine *self,
   run->counts.n_queued = self->figures.counts.n_queued;
   check_run (self, run->started_us);
 
-  /* Its timers are to be set, and it may be over before it has begun. */
-  wake (self, TRUE);
   start_and_unlock (self);
 }
 
@@ -1147,18 +1171,20 @@ par_engine_collect (ParEngine *self,
   news->n_settled = 0;
   collect_settled (self, news, MIN (max_settled, PAR_NEWS_MAX_SETTLED));
   news->more = self->n_unseen > 0 || is_sweeping (self);
+  self->has_news_poured = news->n_settled > 0;
   self->seen_out = self->n_out;
 
   SWAP (self->starts, news->starts);
   SWAP (self->trash, news->trash);
   SWAP (self->cancellables, news->cancellables);
-  news->counts = self->figures.counts;
+  news->n_queued = self->figures.counts.n_queued;
   news->peak_running = self->peak_running;
   self->peak_running = self->figures.counts.n_running;
   news->n_attempts_running = self->n_out;
   news->deferred = self->deferred;
   self->deferred = 0;
-  self->n_published = self->records.end;
+  news->n_new = publish_rows (self);
+  news->n_published = self->n_published;
 
   /* What is added from here on waits for the next run. */
   news->over = max_settled > 0 && self->n_unseen == 0 && news->n_settled == 0
@@ -1177,6 +1203,51 @@ par_engine_collect (ParEngine *self,
 
   if (self->debug)
     par_debug_print ();
+}
+
+/* Whether the owner should not look for a while: where news pour in, looking costs more than they
+ * are worth. Time that tests move has no naps. */
+static gboolean
+is_nap_due (ParEngine *self)
+{
+  return self->has_news_poured && may_start (self) && self->run->counts.n_queued > 0
+         && !self->held_back && !has_urgent_news (self)
+         && self->clock == par_clock_get_system ();
+}
+
+static gint64
+get_nap_end (ParEngine *self)
+{
+  gint64 nap_us = par_clock_now (self->clock) + NAP_US;
+  gint64 next_us = get_next_time (self);
+
+  return next_us == PAR_CLOCK_NEVER ? nap_us : MIN (nap_us, next_us);
+}
+
+/* Arms the source by which the owner waits, if it does. @more says that there is something to
+ * tell for sure. */
+static void
+rest (ParEngine *self,
+      gboolean   more)
+{
+  if (self->in_do || self->source == NULL)
+    return;
+
+  if (!more && is_nap_due (self))
+    {
+      self->owner_state = PAR_OWNER_NAPPING;
+      par_clock_arm (self->clock, self->source, get_nap_end (self));
+    }
+  else if (more || has_news (self))
+    {
+      self->owner_state = PAR_OWNER_BUSY;
+      g_source_set_ready_time (self->source, 0);
+    }
+  else
+    {
+      self->owner_state = PAR_OWNER_ASLEEP;
+      par_clock_arm (self->clock, self->source, get_next_time (self));
+    }
 }
 
 /* Makes the caller the owner, who waits for news by par_engine_wait() until par_engine_exit().
@@ -1248,14 +1319,6 @@ par_engine_start_dispatch (ParEngine *self)
   return is_free;
 }
 
-static void
-attend (ParEngine *self)
-{
-  self->owner_state = PAR_OWNER_ASLEEP;
-  if (has_news (self))
-    wake (self, TRUE);
-}
-
 /* Has @owner, by its source, look after the news again. @has_left says that it may never get to
  * it: then what late attempts leave is destroyed by their workers. */
 void
@@ -1268,7 +1331,7 @@ par_engine_exit (ParEngine *self,
   self->owner = owner;
   self->has_left = has_left;
   g_atomic_int_add (&self->n_publishing, -1);
-  attend (self);
+  rest (self, FALSE);
   par_host_unlock (&self->host);
 
   do_chores (&self->host);
@@ -1285,7 +1348,7 @@ par_engine_set_source (ParEngine *self,
   par_host_lock (&self->host);
   old = self->source;
   self->source = source;
-  attend (self);
+  rest (self, FALSE);
   par_host_unlock (&self->host);
 
   if (old != NULL)
@@ -1305,25 +1368,6 @@ par_engine_hold_back (ParEngine *self,
   if (!held_back && self->owner_state != PAR_OWNER_BUSY && has_news (self))
     wake (self, TRUE);
   par_host_unlock (&self->host);
-}
-
-/* Whether the owner should not look for a while: looking costs more than the news are worth while
- * they pour in. Time that tests move has no naps. */
-static gboolean
-is_nap_due (ParEngine *self)
-{
-  return may_start (self) && self->run->counts.n_queued > 0 && !self->held_back
-         && !has_urgent_news (self)
-         && self->clock == par_clock_get_system ();
-}
-
-static gint64
-get_nap_end (ParEngine *self)
-{
-  gint64 nap_us = par_clock_now (self->clock) + NAP_US;
-  gint64 next_us = get_next_time (self);
-
-  return next_us == PAR_CLOCK_NEVER ? nap_us : MIN (nap_us, next_us);
 }
 
 /* Waits for news, in a do(). */
@@ -1353,24 +1397,7 @@ par_engine_end_dispatch (ParEngine *self,
 {
   par_host_lock (&self->host);
   g_atomic_int_add (&self->n_publishing, -1);
-  if (self->source != NULL && !self->in_do)
-    {
-      if (!more && is_nap_due (self))
-        {
-          self->owner_state = PAR_OWNER_NAPPING;
-          par_clock_arm (self->clock, self->source, get_nap_end (self));
-        }
-      else if (more || has_news (self))
-        {
-          self->owner_state = PAR_OWNER_BUSY;
-          g_source_set_ready_time (self->source, 0);
-        }
-      else
-        {
-          self->owner_state = PAR_OWNER_ASLEEP;
-          par_clock_arm (self->clock, self->source, get_next_time (self));
-        }
-    }
+  rest (self, more);
   par_host_unlock (&self->host);
 }
 

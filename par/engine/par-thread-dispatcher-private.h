@@ -18,12 +18,13 @@ typedef struct
   GThreadPool *pool;  /* guarded by the pool's lock */
 
   /* Guarded by the host's lock. */
-  guint n_workers;   /* in their loop, the watcher not counted */
+  guint n_workers;   /* in their loop */
   guint n_arriving;  /* asked for, and not yet in their loop */
   guint n_blocked;   /* milliseconds in which nothing has ended though work waited */
   guint duration;    /* of recent calls, in 1/16 us */
   guint64 n_ended;
-  gboolean watching;
+  gboolean watching; /* one of the workers does */
+  gconstpointer runner;  /* the one worker that works while calls are short */
 } ParThreadDispatcher;
 
 void  par_thread_dispatcher_init  (ParThreadDispatcher       *self,

@@ -56,10 +56,33 @@ get_easy_limit (ParThreadDispatcher *self)
 {
   if (self->n_blocked >= N_BLOCKED_FOR_ALL)
     return G_MAXUINT;
-  if (calls_are_short (self))
-    return 1;
 
   return self->client->get_bound (self->host) > 0 ? N_WORKERS_BOUNDED : N_WORKERS_UNBOUNDED;
+}
+
+/* Whether @worker should let the others work. While calls are short that is any but the runner:
+ * one that has a short call behind it, and so is not one of those that are blocked. */
+static gboolean
+is_crowded (ParThreadDispatcher *self,
+            gconstpointer        worker)
+{
+  if (calls_are_short (self))
+    return self->runner != NULL && self->runner != worker;
+
+  return self->n_workers > get_easy_limit (self);
+}
+
+static gboolean
+may_work (ParThreadDispatcher *self,
+          gconstpointer        worker)
+{
+  if (!calls_are_short (self))
+    return TRUE;
+
+  if (self->runner == NULL)
+    self->runner = worker;
+
+  return self->runner == worker;
 }
 
 static guint
@@ -77,32 +100,37 @@ guint
 par_thread_dispatcher_ask (ParThreadDispatcher *self)
 {
   guint64 n_waiting = self->client->count_waiting (self->host);
+  guint limit = get_easy_limit (self);
   guint n_here = self->n_workers + self->n_arriving;
-  guint limit;
 
   if (n_waiting <= self->n_arriving || self->n_arriving >= N_ARRIVING)
     return 0;
 
-  limit = get_easy_limit (self);
-  if (n_here >= limit)
+  if (n_here >= limit || (calls_are_short (self) && self->runner != NULL))
     return arrive (self, !self->watching && self->n_arriving == 0 ? 1 : 0);
 
   return arrive (self, MIN (MIN (n_waiting - self->n_arriving, limit - n_here),
                             N_ARRIVING - self->n_arriving));
 }
 
+static gboolean
+is_work_waiting (ParThreadDispatcher *self)
+{
+  return self->client->count_waiting (self->host) > self->n_arriving;
+}
+
 /* Watches the others for as long as there is more to do than they may begin, and has more workers
  * come when nothing ends. The owner could not: its loop may be blocked. */
 static void
-watch (ParThreadDispatcher *self)
+watch (ParThreadDispatcher *self,
+       gconstpointer        worker)
 {
   GCond tick;
 
   g_cond_init (&tick);
   self->watching = TRUE;
-  self->n_workers--;
 
-  while (self->n_workers > 0 && self->client->count_waiting (self->host) > self->n_arriving)
+  while (is_crowded (self, worker) && is_work_waiting (self))
     {
       guint64 n_ended = self->n_ended;
       guint n_workers;
@@ -112,7 +140,9 @@ watch (ParThreadDispatcher *self)
       if (self->n_ended != n_ended)
         continue;
 
+      /* Who was the runner is blocked. */
       self->n_blocked++;
+      self->runner = NULL;
       self->duration = MAX (self->duration, SHORT_CALL);
       n_workers = MIN (self->client->count_waiting (self->host), N_ARRIVING);
       n_workers = arrive (self, n_workers - MIN (n_workers, self->n_arriving));
@@ -121,7 +151,6 @@ watch (ParThreadDispatcher *self)
       par_host_lock (self->host);
     }
 
-  self->n_workers++;
   self->watching = FALSE;
   g_cond_clear (&tick);
 }
@@ -160,49 +189,81 @@ unlock_and_do_chores (ParThreadDispatcher *self)
     self->client->do_chores (self->host);
 }
 
+/* One call that took long, or in which the thread was not running, says little: none counts for
+ * more than eight microseconds. */
 static void
-work (gpointer item,
-      gpointer data)
+note_end (ParThreadDispatcher *self,
+          gint64               duration_us)
 {
-  ParThreadDispatcher *self = data;
-  ParAttempt *attempt = item;
+  self->n_ended++;
+  self->n_blocked = 0;
+  self->duration += ((int) MIN (duration_us * 16, 4 * SHORT_CALL) - (int) self->duration) / 8;
+}
+
+/* Calls functions for as long as there are some to be called, with the host's lock held on entry
+ * and return. */
+static void
+work_off (ParThreadDispatcher  *self,
+          ParAttempt          **attempt)
+{
   gint64 started_us = par_clock_now (*self->clock);
   ParRequestFunc function;
   gpointer user_data;
 
-  par_host_lock (self->host);
-  self->n_arriving--;
-  self->n_workers++;
-
-  /* Those that came for nothing leave, but for one that watches. */
-  if (self->n_workers > get_easy_limit (self) && !self->watching)
-    watch (self);
-
-  while ((self->n_workers == 1 || !calls_are_short (self))
-         && self->client->take (self->host, attempt, started_us, &function, &user_data))
+  while (may_work (self, attempt)
+         && self->client->take (self->host, *attempt, started_us, &function, &user_data))
     {
       guint n_workers = par_thread_dispatcher_ask (self);
       GError *error = NULL;
+      gint64 duration_us;
       gint64 ended_us;
 
       unlock_and_do_chores (self);
       if (n_workers > 0)
         par_thread_dispatcher_push (self, n_workers);
 
-      function (attempt, user_data, &error);
+      function (*attempt, user_data, &error);
       if (G_UNLIKELY (error != NULL))
-        par_attempt_set_error (attempt, error);
+        par_attempt_set_error (*attempt, error);
       ended_us = par_clock_now (*self->clock);
+      duration_us = ended_us - started_us;
 
-      par_host_lock (self->host);
-      self->n_ended++;
-      self->n_blocked = 0;
-      self->duration += (int) (MIN ((ended_us - started_us) * 16, G_MAXINT16 * 16)
-                               - self->duration) / 8;
-      self->client->end (self->host, attempt, ended_us);
-      renew (self, &attempt);
       started_us = ended_us;
+      if (!par_host_try_lock (self->host))
+        {
+          /* A fight for the lock is not to look like a long call, which would bring more
+           * fighters. */
+          g_mutex_lock (&self->host->lock);
+          started_us = par_clock_now (*self->clock);
+        }
+      note_end (self, duration_us);
+      self->client->end (self->host, *attempt, ended_us);
+      renew (self, attempt);
     }
+
+  if (self->runner == attempt)
+    self->runner = NULL;
+}
+
+static void
+work (gpointer item,
+      gpointer data)
+{
+  ParThreadDispatcher *self = data;
+  ParAttempt *attempt = item;
+
+  par_host_lock (self->host);
+  self->n_arriving--;
+  self->n_workers++;
+
+  /* Those that came for nothing leave, but for one that watches. */
+  do
+    {
+      if (is_crowded (self, &attempt) && !self->watching)
+        watch (self, &attempt);
+      work_off (self, &attempt);
+    }
+  while (is_crowded (self, &attempt) && !self->watching && is_work_waiting (self));
 
   self->n_workers--;
   unlock_and_do_chores (self);

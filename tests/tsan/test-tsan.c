@@ -664,7 +664,7 @@ touching_an_object_after_unref_is_found (Shared        *shared,
   thing = g_object_new (TEST_TYPE_THING, NULL);
   holder = (Holder) { g_object_ref (thing), 0 };
   thread = g_thread_new (NULL, unref_and_write, &holder);
-  g_object_unref (thing);
+  unref_and_write (&holder);
   g_thread_join (thread);
 }
 
