@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "gate.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+typedef struct
+{
+  ParRequests *requests;
+  Gate gate;
+  GError *error;
+} Fixture;
+
+static void
+set_up (Fixture       *fixture,
+        gconstpointer  data)
+{
+  fixture->requests = par_requests_new ();
+  gate_init (&fixture->gate);
+}
+
+static void
+tear_down (Fixture       *fixture,
+           gconstpointer  data)
+{
+  g_assert_finalize_object (fixture->requests);
+  g_clear_error (&fixture->error);
+  gate_clear (&fixture->gate);
+}
+
+static gpointer
+open_when_all_are_there (gpointer data)
+{
+  Fixture *fixture = data;
+
+  gate_wait_arrived (&fixture->gate, 64);
+  gate_open (&fixture->gate);
+
+  return NULL;
+}
+
+static void
+blocking_requests_all_run (Fixture       *fixture,
+                           gconstpointer  data)
+{
+  GThread *thread = g_thread_new ("open", open_when_all_are_there, fixture);
+
+  g_test_summary ("64 requests that wait for each other, with a bound of 64, do not wait for ever.");
+
+  par_requests_set_concurrency (fixture->requests, 64);
+  for (guint i = 0; i < 64; i++)
+    par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  g_thread_join (thread);
+}
+
+static void
+blocking_requests_after_short_ones (Fixture       *fixture,
+                                    gconstpointer  data)
+{
+  GThread *thread = g_thread_new ("open", open_when_all_are_there, fixture);
+
+  g_test_summary ("The same when one worker alone has run a thousand short calls before them.");
+
+  par_requests_set_concurrency (fixture->requests, GPOINTER_TO_UINT (data));
+  for (guint i = 0; i < 1000; i++)
+    par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  for (guint i = 0; i < 64; i++)
+    par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  g_thread_join (thread);
+}
+
+static void
+pass_gate_task (GTask        *task,
+                gpointer      source,
+                gpointer      gate,
+                GCancellable *cancellable)
+{
+  gate_pass (gate, cancellable);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+count_task (GObject      *source,
+            GAsyncResult *result,
+            gpointer      n_done)
+{
+  g_assert_true (g_task_propagate_boolean (G_TASK (result), NULL));
+  ++*(guint *) n_done;
+}
+
+static void
+blocking_tasks_all_run (Fixture       *fixture,
+                        gconstpointer  data)
+{
+  GThread *thread = g_thread_new ("open", open_when_all_are_there, fixture);
+  guint n_done = 0;
+
+  g_test_summary ("The same with tasks, of which the pool that GTask shares would start ten.");
+
+  par_requests_set_concurrency (fixture->requests, 64);
+  for (guint i = 0; i < 64; i++)
+    {
+      g_autoptr(GTask) task = g_task_new (NULL, NULL, count_task, &n_done);
+
+      g_task_set_task_data (task, &fixture->gate, NULL);
+      par_requests_add_task (fixture->requests, task, pass_gate_task);
+    }
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  g_thread_join (thread);
+  while (n_done < 64)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static GMutex threads_lock;
+static GHashTable *threads;
+
+static void
+note_thread (ParAttempt  *attempt,
+             gpointer     user_data,
+             GError     **error)
+{
+  g_mutex_lock (&threads_lock);
+  g_hash_table_add (threads, g_thread_self ());
+  g_mutex_unlock (&threads_lock);
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static void
+tiny_calls_use_few_threads (Fixture       *fixture,
+                            gconstpointer  data)
+{
+  g_test_summary ("A million of them with no bound do not make a million threads.");
+
+  threads = g_hash_table_new (NULL, NULL);
+  for (guint i = 0; i < 1000000; i++)
+    par_requests_add_thread (fixture->requests, note_thread, NULL, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  g_test_message ("%u threads", g_hash_table_size (threads));
+  g_assert_cmpuint (g_hash_table_size (threads), <=, 64);
+  g_clear_pointer (&threads, g_hash_table_unref);
+}
+
+static guint
+count_own_threads (void)
+{
+  g_autoptr(GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+
+  return n;
+}
+
+/* Becomes a user of whom there is no other process, who may have @n_more threads. */
+static void
+limit_threads (guint n_more)
+{
+  struct rlimit limit;
+  guint uid = 60000 + getpid () % 5000;
+
+  g_assert_cmpint (getrlimit (RLIMIT_NPROC, &limit), ==, 0);
+  limit.rlim_cur = count_own_threads () + n_more;
+  g_assert_cmpint (setrlimit (RLIMIT_NPROC, &limit), ==, 0);
+  if (geteuid () == 0)
+    g_assert_cmpint (setuid (uid), ==, 0);
+}
+
+static int n_refused;
+
+static gpointer
+do_nothing (gpointer data)
+{
+  return NULL;
+}
+
+/* Waits for the other that can be there, then tries to have one thread more. */
+static void
+try_thread (ParAttempt  *attempt,
+            gpointer     gate,
+            GError     **error)
+{
+  GThread *thread;
+
+  gate_pass (gate, NULL);
+  thread = g_thread_try_new ("try", do_nothing, NULL, NULL);
+  if (thread != NULL)
+    g_thread_join (thread);
+  else
+    g_atomic_int_inc (&n_refused);
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static gpointer
+open_when_two_are_there (gpointer data)
+{
+  Fixture *fixture = data;
+
+  gate_wait_arrived (&fixture->gate, 2);
+  gate_open (&fixture->gate);
+
+  return NULL;
+}
+
+static void
+goes_on_with_fewer_threads (Fixture       *fixture,
+                            gconstpointer  data)
+{
+  g_test_summary ("A system that gives three threads gets all of 200 requests done, 16 at once "
+                  "asked for.");
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("only root can become a user with no other process");
+      return;
+    }
+
+  if (g_test_subprocess ())
+    {
+      GThread *thread;
+
+      limit_threads (3);
+      thread = g_thread_new ("open", open_when_two_are_there, fixture);
+      par_requests_set_concurrency (fixture->requests, 16);
+      for (guint i = 0; i < 200; i++)
+        par_requests_add_thread (fixture->requests, try_thread, &fixture->gate, NULL);
+      g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+      g_assert_no_error (fixture->error);
+      g_thread_join (thread);
+      g_assert_cmpint (g_atomic_int_get (&n_refused), >, 0);
+      return;
+    }
+
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+  g_test_trap_assert_passed ();
+}
+
+static void
+fails_with_no_thread_at_all (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_test_summary ("Where no thread is to be had the run fails with that error; later it works.");
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("only root can become a user with no other process");
+      return;
+    }
+
+  if (g_test_subprocess ())
+    {
+      struct rlimit limit;
+
+      limit_threads (0);
+      for (guint round = 0; round < 3; round++)
+        {
+          for (guint i = 0; i < 10; i++)
+            par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+          g_assert_false (par_requests_do (fixture->requests, NULL, &fixture->error));
+          g_assert_error (fixture->error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
+          g_clear_error (&fixture->error);
+        }
+      g_assert_cmpuint (par_requests_get_n_cancelled (fixture->requests), ==, 30);
+
+      g_assert_cmpint (getrlimit (RLIMIT_NPROC, &limit), ==, 0);
+      limit.rlim_cur += 10;
+      g_assert_cmpint (setrlimit (RLIMIT_NPROC, &limit), ==, 0);
+      par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+      g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+      g_assert_no_error (fixture->error);
+      return;
+    }
+
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+  g_test_trap_assert_passed ();
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+#define add(name, data, func) \
+  g_test_add ("/par/thread-dispatcher/" name, Fixture, GUINT_TO_POINTER (data), set_up, func, tear_down)
+  add ("blocking-requests-all-run", 0, blocking_requests_all_run);
+  add ("blocking-requests-after-short-ones/64", 64, blocking_requests_after_short_ones);
+  add ("blocking-requests-after-short-ones/100", 100, blocking_requests_after_short_ones);
+  add ("blocking-requests-after-short-ones/unbounded", 0, blocking_requests_after_short_ones);
+  add ("blocking-tasks-all-run", 0, blocking_tasks_all_run);
+  add ("tiny-calls-use-few-threads", 0, tiny_calls_use_few_threads);
+  add ("goes-on-with-fewer-threads", 0, goes_on_with_fewer_threads);
+  add ("fails-with-no-thread-at-all", 0, fails_with_no_thread_at_all);
+#undef add
+
+  return g_test_run ();
+}
