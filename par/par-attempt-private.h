@@ -50,7 +50,8 @@ struct _ParAttempt
   ParAttempt *next;
   GSequenceIter *timer;
   gint64 timer_us;
-  guint live : 1;  /* its outcome still counts for the request */
+  guint live : 1;     /* its outcome still counts for the request */
+  guint expired : 1;  /* it was too late, and so has failed */
 };
 
 ParAttempt   *par_attempt_new           (ParHost        *host);

@@ -48,6 +48,9 @@ typedef enum
 
 static GParamSpec *properties[PROP_DEADLINE + 1];
 
+/* Kept, since to initialize one takes as long as all the rest of returning it. */
+static GValue boolean_value;
+
 G_DEFINE_FINAL_TYPE (ParAttempt, par_attempt, G_TYPE_OBJECT)
 
 static void
@@ -151,6 +154,8 @@ par_attempt_class_init (ParAttemptClass *klass)
                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+
+  g_value_init (&boolean_value, G_TYPE_BOOLEAN);
 }
 
 static void
@@ -300,7 +305,7 @@ gboolean
 par_attempt_end (ParAttempt    *self,
                  GCancellable **cancellable)
 {
-  GObject *object = G_OBJECT (self);
+  GObject *object = &self->parent_instance;
 
   self->ended = TRUE;
   if (g_atomic_int_get (&object->ref_count) != 1 || object->qdata != NULL)
@@ -500,8 +505,8 @@ par_attempt_return_boolean (ParAttempt *self,
 
   if (claim (self))
     {
-      g_value_init (&self->value, G_TYPE_BOOLEAN);
-      g_value_set_boolean (&self->value, value);
+      self->value = boolean_value;
+      self->value.data[0].v_int = !!value;
       g_atomic_int_set (&self->outcome, PAR_OUTCOME_VALUE);
     }
 }
@@ -633,7 +638,7 @@ par_attempt_return_variant (ParAttempt *self,
  *
  * Ends the attempt with success and a pointer.
  *
- * The pointer is the request's from now on, and read by [func@GObject.Value.get_pointer] from
+ * The pointer is the request's from now on, and read by [method@GObject.Value.get_pointer] from
  * [method@Request.get_value]. @destroy is called when the request is freed or the result is not
  * used, in the owner context, or in the worker where that has been left; or in the caller's
  * thread if it is too late to return anything.

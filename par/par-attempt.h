@@ -35,7 +35,7 @@ G_DECLARE_FINAL_TYPE (ParAttempt, par_attempt, PAR, ATTEMPT, GObject)
  * It returns its result by one of the return methods of @attempt, such as
  * [method@Attempt.return_string]; or it fails by setting @error or by
  * [method@Attempt.return_error]. The first counts. A function that does neither has failed
- * with [error@Par.RequestsError.NO_RESULT].
+ * with [NO_RESULT][error@Par.RequestsError.NO_RESULT].
  *
  * Whatever may take long should be given [method@Attempt.get_cancellable].
  *

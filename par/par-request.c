@@ -29,10 +29,8 @@
  * static void
  * completed_cb (ParRequests *requests, ParRequest *request, gpointer user_data)
  * {
- *   const GValue *value = par_request_get_value (request);
- *
- *   if (value != NULL)
- *     g_print ("%s\n", g_value_get_string (value));
+ *   if (par_request_get_state (request) == PAR_REQUEST_STATE_SUCCEEDED)
+ *     g_print ("%s\n", g_value_get_string (par_request_get_value (request)));
  *   else
  *     g_printerr ("%s\n", par_request_get_error (request)->message);
  * }
@@ -260,6 +258,8 @@ par_request_class_init (ParRequestClass *klass)
    * ParRequest:priority: (getter get_priority) (setter set_priority)
    *
    * When this request is started among those that are queued: lower first.
+   *
+   * With a bound, copies of running requests go before new ones of any priority.
    *
    * Since: 0.1
    */
@@ -555,10 +555,10 @@ par_request_set_value (ParRequest *self,
  *
  * Creates a request from a function.
  *
- * @destroy is called when the request is freed.
+ * @destroy is called when the request is freed, by the thread that drops the last reference.
  *
  * JavaScript may not run off the main thread: there the request fails with
- * [error@Par.RequestsError.NO_RESULT].
+ * [NO_RESULT][error@Par.RequestsError.NO_RESULT].
  *
  * Returns: (transfer full): a request to be added with [method@Requests.add]
  *
@@ -583,8 +583,10 @@ par_request_new_thread (ParRequestFunc function,
   return self;
 }
 
+/* Complains if the request has been added. */
 static gboolean
-is_fixed (ParRequest *self)
+is_fixed (ParRequest *self,
+          const char *property)
 {
   ParRequestPrivate *priv = get_private (self);
   gboolean fixed;
@@ -592,6 +594,9 @@ is_fixed (ParRequest *self)
   g_mutex_lock (&priv->lock);
   fixed = priv->claimed;
   g_mutex_unlock (&priv->lock);
+
+  if (fixed)
+    g_critical ("The %s of a request is fixed once it has been added: set it before", property);
 
   return fixed;
 }
@@ -676,7 +681,8 @@ par_request_set_key (ParRequest *self,
   ParRequestPrivate *priv;
 
   g_return_if_fail (PAR_IS_REQUEST (self));
-  g_return_if_fail (!is_fixed (self));
+  if (is_fixed (self, "key"))
+    return;
 
   priv = get_private (self);
   if (g_strcmp0 (priv->key, key) == 0)
@@ -723,7 +729,8 @@ par_request_set_priority (ParRequest *self,
   ParRequestPrivate *priv;
 
   g_return_if_fail (PAR_IS_REQUEST (self));
-  g_return_if_fail (!is_fixed (self));
+  if (is_fixed (self, "priority"))
+    return;
 
   priv = get_private (self);
   if (priv->priority == priority)
@@ -769,7 +776,8 @@ par_request_set_idempotent (ParRequest *self,
   ParRequestPrivate *priv;
 
   g_return_if_fail (PAR_IS_REQUEST (self));
-  g_return_if_fail (!is_fixed (self));
+  if (is_fixed (self, "idempotent"))
+    return;
 
   priv = get_private (self);
   if (priv->idempotent == !!idempotent)
@@ -919,6 +927,9 @@ par_request_get_elapsed (ParRequest *self)
  *
  * Gets the result, once the request has succeeded.
  *
+ * A request that succeeded with no value at all has none. One that was added as a task has the
+ * task for its value, whether it succeeded or not.
+ *
  * Returns: (transfer none) (nullable): the value, or `NULL` if there is none
  *
  * Since: 0.1
@@ -942,7 +953,8 @@ par_request_get_value (ParRequest *self)
  * Gets why this request has failed or was cancelled.
  *
  * It is the error of the last attempt that failed, with its domain and code. Where there were
- * several attempts, the message begins with their number.
+ * several attempts, the message begins with their number. One that was cancelled has
+ * `G_IO_ERROR_CANCELLED`, or `G_IO_ERROR_TIMED_OUT` if the run was too late.
  *
  * Returns: (transfer none) (nullable): the error, or `NULL` if there is none
  *

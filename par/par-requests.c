@@ -84,6 +84,7 @@ struct _ParRequests
   GTask *next_task;            /* of next_async() */
   gulong next_cancelled_handler;
   gboolean pulled;             /* the run goes on by next() alone */
+  GThread *pulled_owner;       /* who was the owner before that run */
   gboolean at_end;             /* next() has yet to tell of the end of the run */
   GError *end_error;           /* which it ended with */
   gboolean running;
@@ -331,6 +332,14 @@ attach_source (ParRequests  *self,
   par_engine_set_source (self->engine, source);
 }
 
+static void
+set_pending (GError **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                       "these requests are being run already; wait for the end of that run, or "
+                       "add to it");
+}
+
 static gboolean
 claim (ParRequests  *self,
        GError      **error)
@@ -338,11 +347,17 @@ claim (ParRequests  *self,
   if (g_atomic_int_compare_and_exchange (&self->claimed, FALSE, TRUE))
     return TRUE;
 
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                       "these requests are being run already; wait for the end of that run, or "
-                       "add to it");
+  set_pending (error);
 
   return FALSE;
+}
+
+/* Whether the caller may fetch requests of the run that is on. */
+static gboolean
+may_fetch (ParRequests *self)
+{
+  return par_engine_is_owner (self->engine) && self->next_task == NULL
+         && (self->pulled || self->do_task != NULL);
 }
 
 static void
@@ -1740,6 +1755,10 @@ par_requests_is_running (ParRequests *self)
 static gboolean
 is_anyone_listening (ParRequests *self)
 {
+  /* Mostly there are no handlers at all, which is known soonest. */
+  if (g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) == 0)
+    return FALSE;
+
   return g_signal_has_handler_pending (self, signals[SIGNAL_ITEMS_CHANGED], 0, TRUE)
          || g_signal_has_handler_pending (self, signals[SIGNAL_NOTIFY], 0, TRUE);
 }
@@ -1782,9 +1801,9 @@ add_record (ParRequests    *self,
  * returned; if that is after a blocking run has returned, by the worker.
  *
  * JavaScript may not run off the main thread: there the request fails with
- * [error@Par.RequestsError.NO_RESULT].
+ * [NO_RESULT][error@Par.RequestsError.NO_RESULT].
  *
- * Returns: the index of the request, a running number
+ * Returns: the index of the request, a running number, or `G_MAXUINT64` if it was refused
  *
  * Since: 0.1
  */
@@ -1815,7 +1834,7 @@ par_requests_add_thread (ParRequests    *self,
  *
  * The request has failed if the task had an error. Its value is the task, either way.
  *
- * Returns: the index of the request
+ * Returns: the index of the request, or `G_MAXUINT64` if it was refused
  *
  * Since: 0.1
  */
@@ -1853,7 +1872,7 @@ run_request (ParAttempt  *attempt,
  * Its `key`, `priority` and `idempotent` are fixed from here on. This may be called from any
  * thread, also during a run.
  *
- * Returns: the index of the request
+ * Returns: the index of the request, or `G_MAXUINT64` if it was refused
  *
  * Since: 0.1
  */
@@ -1955,7 +1974,7 @@ par_requests_release (ParRequests *self)
  * This blocks, and emits the signals in the caller's thread. It dispatches nothing else of the
  * caller's main context.
  *
- * It fails with [error@Par.RequestsError.FAILED] if a request did not succeed, with
+ * It fails with [FAILED][error@Par.RequestsError.FAILED] if a request did not succeed, with
  * `G_IO_ERROR_TIMED_OUT` after [property@Requests:timeout], with `G_IO_ERROR_CANCELLED`, with
  * `G_IO_ERROR_PENDING` if a run is on, from inside an attempt too, and with the error of
  * [ctor@GLib.Thread.try_new] if there is not a single thread to be had. Whatever has succeeded by
@@ -2064,7 +2083,7 @@ par_requests_do_finish (ParRequests   *self,
 /**
  * par_requests_next:
  * @self: the requests
- * @cancellable: (nullable): ends the run early
+ * @cancellable: (nullable): ends the run early, or the waiting
  * @error: return location for an error
  *
  * Waits for the next request to settle.
@@ -2073,7 +2092,9 @@ par_requests_do_finish (ParRequests   *self,
  * cancelled ones too, then `NULL`. Requests may be added all the while: the run is over when this
  * returns `NULL`. The error, if the run ended with one, comes with that `NULL`.
  *
- * Such a run tells of its requests only while this is being called. If a run of
+ * Such a run tells of its requests only while this is being called, and only then, or when the
+ * owner context is iterated, are attempts that are too late or have lost cancelled. The caller's
+ * thread is the owner until the run is over. If a run of
  * [method@Requests.do_async] is on, its requests are given from the first call on, and
  * @cancellable ends only the waiting. While another thread runs the requests, this fails with
  * `G_IO_ERROR_PENDING`.
@@ -2088,8 +2109,7 @@ par_requests_next (ParRequests   *self,
                    GError       **error)
 {
   ParRequest *request = NULL;
-  gboolean left = FALSE;
-  GThread *owner;
+  gboolean is_over = FALSE;
   gulong handler;
 
   g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
@@ -2102,20 +2122,18 @@ par_requests_next (ParRequests   *self,
   if (claim (self, NULL))
     {
       g_object_ref (self);
-      owner = par_engine_enter (self->engine);
+      self->pulled_owner = par_engine_enter (self->engine);
       begin_run (self, cancellable);
       self->pulled = TRUE;
     }
-  else if (par_engine_is_owner (self->engine) && (self->pulled || self->do_task != NULL)
-           && self->next_task == NULL)
+  else if (may_fetch (self))
     {
       g_object_ref (self);
-      owner = par_engine_enter (self->engine);
+      par_engine_enter (self->engine);
     }
   else
     {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "these requests are being run by another call; wait for its end");
+      set_pending (error);
       return NULL;
     }
 
@@ -2133,7 +2151,7 @@ par_requests_next (ParRequests   *self,
         }
       if (par_publisher_dispatch (&self->publisher, 1, 0))
         {
-          left = self->pulled;
+          is_over = self->pulled;
           finish_run (self, NULL);
         }
       else if (!has_answer (self) && !par_publisher_has_more (&self->publisher))
@@ -2145,12 +2163,13 @@ par_requests_next (ParRequests   *self,
   g_cancellable_disconnect (cancellable, handler);
   if (self->pulled)
     par_engine_hold_back (self->engine, TRUE);
-  par_engine_exit (self->engine, owner, left);
-
   if (has_answer (self))
     request = take_answer (self, error);
   else
     g_cancellable_set_error_if_cancelled (cancellable, error);
+
+  /* Between two calls the caller stays the owner. */
+  par_engine_exit (self->engine, is_over ? self->pulled_owner : g_thread_self (), is_over);
   g_object_unref (self);
 
   return request;
@@ -2159,7 +2178,7 @@ par_requests_next (ParRequests   *self,
 /**
  * par_requests_next_async:
  * @self: the requests
- * @cancellable: (nullable): ends the run early
+ * @cancellable: (nullable): ends the run early, or the waiting
  * @callback: (scope async) (closure user_data): called when a request has settled
  * @user_data: data for @callback
  *
@@ -2177,6 +2196,7 @@ par_requests_next_async (ParRequests         *self,
                          gpointer             user_data)
 {
   g_autoptr(GTask) task = NULL;
+  GError *error = NULL;
 
   g_return_if_fail (PAR_IS_REQUESTS (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
@@ -2185,21 +2205,20 @@ par_requests_next_async (ParRequests         *self,
   g_task_set_source_tag (task, par_requests_next_async);
   g_task_set_check_cancellable (task, FALSE);
 
-  if (!par_engine_is_owner (self->engine) || self->next_task != NULL
-      || (self->run != NULL && !self->pulled && self->do_task == NULL))
+  if (!(par_engine_is_owner (self->engine) && has_answer (self)) && claim (self, NULL))
     {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING,
-                               "these requests are being run by another call; wait for its end");
+      begin_async (self, task);
+      self->pulled = TRUE;
+    }
+  else if (!may_fetch (self) && !(par_engine_is_owner (self->engine) && has_answer (self)))
+    {
+      set_pending (&error);
+      g_task_return_error (task, error);
       return;
     }
 
   self->next_task = g_steal_pointer (&task);
   self->next_cancelled_handler = watch_cancellable (self, cancellable);
-  if (!has_answer (self) && claim (self, NULL))
-    {
-      begin_async (self, self->next_task);
-      self->pulled = TRUE;
-    }
   self->publisher.keep_fetched = TRUE;
   par_engine_hold_back (self->engine, FALSE);
   par_engine_wake (self->engine);

@@ -139,7 +139,7 @@ act (Chaos *chaos)
 
     case 6:
       g_mutex_lock (&run_lock);
-      if (g_rand_int_range (chaos->rand, 0, 10) == 0)
+      if (g_rand_int_range (chaos->rand, 0, 100) == 0)
         g_cancellable_cancel (run_cancellable);
       g_mutex_unlock (&run_lock);
       break;

@@ -31,6 +31,16 @@ struct _ParClock
 
 ParClock *par_clock_get_system (void);
 
+/* Reads a clock often, for one thread. */
+typedef struct
+{
+  ParClock *clock;
+  guint64 ticks;   /* of the processor, when the clock was read */
+  gint64 now_us;
+} ParTimer;
+
+gint64    par_timer_now        (ParTimer *self);
+
 static inline gint64
 par_clock_now (ParClock *self)
 {

@@ -38,3 +38,40 @@ par_clock_get_system (void)
 
   return &clock;
 }
+
+#if defined (__x86_64__)
+
+#include <x86intrin.h>
+
+/* Less than a microsecond, on every processor there is. */
+#define FEW_TICKS 1000
+
+/* The clock in microseconds. To read it takes 25 ns, a third of all that a short call costs, so
+ * it is not read again while the processor has ticked but a few times. */
+gint64
+par_timer_now (ParTimer *self)
+{
+  guint64 ticks;
+
+  if (self->clock->now != system_now)
+    return par_clock_now (self->clock);
+
+  ticks = __rdtsc ();
+  if (self->now_us == 0 || ticks - self->ticks > FEW_TICKS)
+    {
+      self->ticks = ticks;
+      self->now_us = par_clock_now (self->clock);
+    }
+
+  return self->now_us;
+}
+
+#else
+
+gint64
+par_timer_now (ParTimer *self)
+{
+  return par_clock_now (self->clock);
+}
+
+#endif

@@ -314,7 +314,6 @@ fail_attempt (ParEngine *self,
 {
   GError *error = g_value_get_boxed (outcome);
 
-  self->figures.n_attempts_failed++;
   if (record->n_attempts > 1 || wants_copies (self, record))
     keep_error (record, error);
 
@@ -367,13 +366,21 @@ end_attempt (ParHost    *host,
     {
       retire (record, attempt);
       if (is_value)
-        succeed_attempt (self, record, attempt, &outcome, now_us);
+        {
+          succeed_attempt (self, record, attempt, &outcome, now_us);
+        }
       else
-        fail_attempt (self, record, attempt->index, &outcome, now_us);
+        {
+          self->figures.n_attempts_failed++;
+          fail_attempt (self, record, attempt->index, &outcome, now_us);
+        }
       return;
     }
 
-  self->figures.n_attempts_lost++;
+  if (attempt->expired)
+    self->figures.n_attempts_failed++;
+  else
+    self->figures.n_attempts_lost++;
   if (G_VALUE_TYPE (&outcome) != G_TYPE_INVALID)
     throw_away (self, &outcome, NULL, NULL);
   if (record->n_out == 0 && record->collected)
@@ -480,6 +487,7 @@ start_attempt (ParEngine      *self,
 
   attempt->record = record;
   attempt->live = TRUE;
+  attempt->expired = FALSE;
   attempt->next_of_record = record->attempts;
   record->attempts = attempt;
 
@@ -1037,12 +1045,18 @@ expire_attempt (ParEngine  *self,
                                      "request %" REQUEST " timed out after %u ms", index,
                                      is_request ? settings->request_timeout
                                                 : settings->attempt_timeout));
+  attempt->expired = TRUE;
   dismiss (self, record, attempt);
 
-  if (is_request)
-    settle (self, record, index, PAR_REQUEST_STATE_FAILED, &outcome, now_us);
-  else
-    fail_attempt (self, record, index, &outcome, now_us);
+  if (!is_request)
+    {
+      fail_attempt (self, record, index, &outcome, now_us);
+      return;
+    }
+
+  if (record->n_attempts > 1)
+    keep_error (record, g_value_get_boxed (&outcome));
+  settle (self, record, index, PAR_REQUEST_STATE_FAILED, &outcome, now_us);
 }
 
 static ParAttempt *
@@ -1300,8 +1314,10 @@ par_engine_start_dispatch (ParEngine *self)
   gboolean is_free;
 
   par_host_lock (&self->host);
+  /* Requests that are held back belong to the thread that fetches them. */
   is_free = !self->in_do && (self->owner == g_thread_self ()
-                             || g_atomic_int_get (&self->n_publishing) == 0);
+                             || (g_atomic_int_get (&self->n_publishing) == 0
+                                 && !self->held_back));
   if (is_free)
     {
       self->owner = g_thread_self ();
@@ -1310,9 +1326,9 @@ par_engine_start_dispatch (ParEngine *self)
     }
   else if (self->source != NULL)
     {
-      /* A do() looks by itself, and has this source woken at its end. */
-      g_source_set_ready_time (self->source,
-                               self->in_do ? -1 : g_get_monotonic_time () + NAP_US);
+      /* Who waits looks by itself, and has this source woken at its end. */
+      g_source_set_ready_time (self->source, self->in_do || self->held_back
+                                             ? -1 : g_get_monotonic_time () + NAP_US);
     }
   par_host_unlock (&self->host);
 

@@ -12,6 +12,7 @@ typedef struct
   ParRecords *records;
   guint64 cursor;      /* every record of priority 0 before it has left the queue */
   GSequence *ordered;  /* of those with another priority */
+  gboolean has_ordered;
   GQueue copies;       /* of requests that want more copies */
 } ParQueue;
 

@@ -64,6 +64,7 @@ par_queue_add (ParQueue *self,
   place->priority = priority;
   place->index = index;
   g_sequence_insert_sorted (self->ordered, place, compare_places, NULL);
+  self->has_ordered = TRUE;
 }
 
 /* Queues copies of a request whose first attempt starts now. */
@@ -103,6 +104,8 @@ peek_ordered (ParQueue *self)
       g_sequence_remove (iter);
     }
 
+  self->has_ordered = FALSE;
+
   return NULL;
 }
 
@@ -110,7 +113,7 @@ static gboolean
 take_first (ParQueue *self,
             guint64  *index)
 {
-  ParPlace *place = g_sequence_is_empty (self->ordered) ? NULL : peek_ordered (self);
+  ParPlace *place = self->has_ordered ? peek_ordered (self) : NULL;
 
   if (place != NULL && place->priority < 0)
     {
@@ -181,7 +184,7 @@ par_queue_take (ParQueue       *self,
                 ParAttemptKind *kind)
 {
   *kind = PAR_ATTEMPT_KIND_COPY;
-  if (bounded && take_copy (self, bounded, index))
+  if (bounded && self->copies.length > 0 && take_copy (self, bounded, index))
     return TRUE;
 
   *kind = PAR_ATTEMPT_KIND_FIRST;

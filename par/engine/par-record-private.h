@@ -54,7 +54,14 @@ typedef struct
 
 G_STATIC_ASSERT (GLIB_SIZEOF_VOID_P != 8 || sizeof (ParRecord) == 64);
 
-#define PAR_RECORD_MAX_ATTEMPTS G_MAXUINT8
+#define PAR_RECORDS_CHUNK_SIZE 256
+
+typedef struct
+{
+  guint n_rows;  /* not removed */
+  guint n_kept;  /* not removed, or still in the hands of an attempt */
+  ParRecord records[PAR_RECORDS_CHUNK_SIZE];
+} ParChunk;
 
 /* All records of a ParRequests, by index, in chunks that do not move. Those that are done with
  * go when their whole chunk is. */
@@ -69,8 +76,6 @@ typedef struct
 void             par_records_init         (ParRecords      *self);
 void             par_records_clear        (ParRecords      *self);
 ParRecord       *par_records_add          (ParRecords      *self);
-ParRecord       *par_records_get          (ParRecords      *self,
-                                           guint64          index);
 void             par_records_remove       (ParRecords      *self,
                                            guint64          index);
 void             par_records_drop         (ParRecords      *self,
@@ -82,6 +87,26 @@ gboolean         par_records_find_row     (ParRecords      *self,
                                            guint64         *index);
 
 ParRecordDetail *par_record_get_detail    (ParRecord       *self);
-gboolean         par_record_has_settled   (const ParRecord *self);
+
+/* Returns NULL for an index that never was, or whose chunk has gone. */
+static inline ParRecord *
+par_records_get (ParRecords *self,
+                 guint64     index)
+{
+  ParChunk *chunk;
+
+  if (G_UNLIKELY (index < self->first || index >= self->end))
+    return NULL;
+
+  chunk = g_ptr_array_index (self->chunks, (index - self->first) / PAR_RECORDS_CHUNK_SIZE);
+
+  return G_LIKELY (chunk != NULL) ? &chunk->records[index % PAR_RECORDS_CHUNK_SIZE] : NULL;
+}
+
+static inline gboolean
+par_record_has_settled (const ParRecord *self)
+{
+  return self->state > PAR_REQUEST_STATE_RUNNING;
+}
 
 G_END_DECLS

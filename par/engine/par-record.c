@@ -4,14 +4,7 @@
 
 #include "par-record-private.h"
 
-#define CHUNK_SIZE 256
-
-typedef struct
-{
-  guint n_rows;  /* not removed */
-  guint n_kept;  /* not removed, or still in the hands of an attempt */
-  ParRecord records[CHUNK_SIZE];
-} ParChunk;
+#define CHUNK_SIZE PAR_RECORDS_CHUNK_SIZE
 
 void
 par_records_init (ParRecords *self)
@@ -62,21 +55,6 @@ par_records_add (ParRecords *self)
   *record = (ParRecord) { .state = PAR_REQUEST_STATE_QUEUED };
 
   return record;
-}
-
-/* Returns NULL for an index that never was, or whose chunk has gone. */
-ParRecord *
-par_records_get (ParRecords *self,
-                 guint64     index)
-{
-  ParChunk *chunk;
-
-  if (G_UNLIKELY (index < self->first || index >= self->end))
-    return NULL;
-
-  chunk = *chunk_of (self, index);
-
-  return G_LIKELY (chunk != NULL) ? &chunk->records[index % CHUNK_SIZE] : NULL;
 }
 
 static void
@@ -198,10 +176,4 @@ par_record_get_detail (ParRecord *self)
     self->detail = g_new0 (ParRecordDetail, 1);
 
   return self->detail;
-}
-
-gboolean
-par_record_has_settled (const ParRecord *self)
-{
-  return self->state > PAR_REQUEST_STATE_RUNNING;
 }

@@ -99,14 +99,20 @@ arrive (ParThreadDispatcher *self,
 guint
 par_thread_dispatcher_ask (ParThreadDispatcher *self)
 {
-  guint64 n_waiting = self->client->count_waiting (self->host);
-  guint limit = get_easy_limit (self);
+  gboolean is_run_by_one = calls_are_short (self) && self->runner != NULL;
   guint n_here = self->n_workers + self->n_arriving;
+  guint64 n_waiting;
+  guint limit;
 
+  if (is_run_by_one && self->watching)
+    return 0;
+
+  n_waiting = self->client->count_waiting (self->host);
   if (n_waiting <= self->n_arriving || self->n_arriving >= N_ARRIVING)
     return 0;
 
-  if (n_here >= limit || (calls_are_short (self) && self->runner != NULL))
+  limit = get_easy_limit (self);
+  if (n_here >= limit || is_run_by_one)
     return arrive (self, !self->watching && self->n_arriving == 0 ? 1 : 0);
 
   return arrive (self, MIN (MIN (n_waiting - self->n_arriving, limit - n_here),
@@ -206,7 +212,8 @@ static void
 work_off (ParThreadDispatcher  *self,
           ParAttempt          **attempt)
 {
-  gint64 started_us = par_clock_now (*self->clock);
+  ParTimer timer = { .clock = *self->clock };
+  gint64 started_us = par_timer_now (&timer);
   ParRequestFunc function;
   gpointer user_data;
 
@@ -225,7 +232,7 @@ work_off (ParThreadDispatcher  *self,
       function (*attempt, user_data, &error);
       if (G_UNLIKELY (error != NULL))
         par_attempt_set_error (*attempt, error);
-      ended_us = par_clock_now (*self->clock);
+      ended_us = par_timer_now (&timer);
       duration_us = ended_us - started_us;
 
       started_us = ended_us;
@@ -234,7 +241,7 @@ work_off (ParThreadDispatcher  *self,
           /* A fight for the lock is not to look like a long call, which would bring more
            * fighters. */
           g_mutex_lock (&self->host->lock);
-          started_us = par_clock_now (*self->clock);
+          started_us = par_timer_now (&timer);
         }
       note_end (self, duration_us);
       self->client->end (self->host, *attempt, ended_us);

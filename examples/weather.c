@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "openweathermap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <par/par.h>
+
+typedef struct
+{
+  int concurrency;
+  int redundancy;
+  int timeout;
+  char *service;
+} Settings;
+
+static void
+find_weather (ParAttempt  *attempt,
+              gpointer     user_data,
+              GError     **error)
+{
+  char **where = user_data;
+  g_autoptr(GVariant) weather = NULL;
+
+  weather = openweathermap_find (where[0], where[1], par_attempt_get_cancellable (attempt), error);
+  if (weather != NULL)
+    par_attempt_return_variant (attempt, weather);
+}
+
+static void
+print_row (const char *city,
+           ParRequest *request)
+{
+  const GValue *value = par_request_get_value (request);
+  const char *name, *conditions;
+  double temperature;
+
+  if (value == NULL)
+    {
+      printf ("%-16s %s\n", city, par_request_get_error (request)->message);
+      return;
+    }
+
+  g_variant_get (g_value_get_variant (value), "(&sd&s)", &name, &temperature, &conditions);
+  printf ("%-16s %8.1f °C  %-20s %8u\n", name, temperature, conditions,
+          par_request_get_n_attempts (request));
+}
+
+static gboolean
+run (const Settings  *settings,
+     char           **cities,
+     GError         **error)
+{
+  g_autoptr(ParRequests) requests = par_requests_new ();
+  gint64 start_us, duration_us;
+  gboolean succeeded;
+
+  par_requests_set_concurrency (requests, settings->concurrency);
+  par_requests_set_redundancy (requests, settings->redundancy);
+  par_requests_set_timeout (requests, settings->timeout);
+  for (guint i = 0; cities[i] != NULL; i++)
+    {
+      char *where[] = { settings->service, cities[i], NULL };
+
+      par_requests_add_thread (requests, find_weather, g_strdupv (where),
+                               (GDestroyNotify) g_strfreev);
+    }
+
+  start_us = g_get_monotonic_time ();
+  succeeded = par_requests_do (requests, NULL, error);
+  duration_us = g_get_monotonic_time () - start_us;
+
+  printf ("%-16s %11s  %-20s %8s\n", "City", "Temperature", "Conditions", "Attempts");
+  for (guint i = 0; cities[i] != NULL; i++)
+    {
+      g_autoptr(ParRequest) request = par_requests_get_request (requests, i);
+
+      print_row (cities[i], request);
+    }
+  printf ("the run took %.1f ms\n", duration_us / 1000.0);
+
+  return succeeded;
+}
+
+static gboolean
+parse_options (Settings   *settings,
+               int        *argc,
+               char     ***argv,
+               GError    **error)
+{
+  const GOptionEntry entries[] = {
+    { "concurrency", 0, 0, G_OPTION_ARG_INT, &settings->concurrency, "Calls at once; 0: all", "N" },
+    { "redundancy", 0, 0, G_OPTION_ARG_INT, &settings->redundancy, "Calls for each city", "N" },
+    { "timeout", 0, 0, G_OPTION_ARG_INT, &settings->timeout, "Most time to take; 0: any", "MS" },
+    { "service", 0, 0, G_OPTION_ARG_STRING, &settings->service, "Where to ask", "URI" },
+    G_OPTION_ENTRY_NULL
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new ("[CITY...]");
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+
+  if (settings->concurrency < 0 || settings->timeout < 0
+      || settings->redundancy < 1 || settings->redundancy > 64)
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                 "--redundancy is from 1 to 64, --concurrency and --timeout are not negative");
+  else if (settings->service == NULL && g_getenv (OPENWEATHERMAP_API_KEY) == NULL)
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                 "give --service URI or set " OPENWEATHERMAP_API_KEY);
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  char *three_cities[] = { "San Francisco", "Oakland", "Berkeley", NULL };
+  Settings settings = { .redundancy = 1 };
+  g_autoptr(GError) error = NULL;
+  int status = EXIT_SUCCESS;
+
+  if (!parse_options (&settings, &argc, &argv, &error))
+    {
+      status = 2;
+    }
+  else
+    {
+      if (settings.service == NULL)
+        settings.service = g_strdup (OPENWEATHERMAP_URI);
+      if (!run (&settings, argc > 1 ? argv + 1 : three_cities, &error))
+        status = EXIT_FAILURE;
+    }
+
+  if (error != NULL)
+    g_printerr ("weather: %s\n", error->message);
+  g_free (settings.service);
+
+  return status;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "engine/par-queue-private.h"
+
+/* A queue, and of the engine above it what the queue relies on: the states of the records. */
+typedef struct
+{
+  ParRecords records;
+  ParQueue queue;
+  GString *taken;
+} Fixture;
+
+static void
+set_up (Fixture       *fixture,
+        gconstpointer  data)
+{
+  par_records_init (&fixture->records);
+  par_queue_init (&fixture->queue, &fixture->records);
+  fixture->taken = g_string_new (NULL);
+}
+
+static void
+tear_down (Fixture       *fixture,
+           gconstpointer  data)
+{
+  for (guint64 index = fixture->records.first; index < fixture->records.end; index++)
+    {
+      ParRecord *record = par_records_get (&fixture->records, index);
+
+      if (record != NULL)
+        g_free (record->detail);
+    }
+  par_queue_clear (&fixture->queue);
+  par_records_clear (&fixture->records);
+  g_string_free (fixture->taken, TRUE);
+}
+
+static void
+add_request (Fixture *fixture,
+             int      priority)
+{
+  guint64 index = fixture->records.end;
+  ParRecord *record = par_records_add (&fixture->records);
+
+  if (priority != 0)
+    par_record_get_detail (record)->priority = priority;
+  par_queue_add (&fixture->queue, index, priority);
+}
+
+static void
+add_requests (Fixture *fixture,
+              guint    n_requests)
+{
+  for (guint i = 0; i < n_requests; i++)
+    add_request (fixture, 0);
+}
+
+static void
+settle (Fixture         *fixture,
+        guint64          index,
+        ParRequestState  state)
+{
+  par_records_get (&fixture->records, index)->state = state;
+}
+
+/* Takes the next, as the engine does, and notes its index; a copy with a star. */
+static gboolean
+take (Fixture  *fixture,
+      gboolean  bounded,
+      guint     redundancy)
+{
+  ParAttemptKind kind;
+  guint64 index;
+
+  if (!par_queue_take (&fixture->queue, bounded, &index, &kind))
+    return FALSE;
+
+  if (fixture->taken->len > 0)
+    g_string_append_c (fixture->taken, ' ');
+  g_string_append_printf (fixture->taken, "%" G_GUINT64_FORMAT "%s", index,
+                          kind == PAR_ATTEMPT_KIND_COPY ? "*" : "");
+
+  if (kind == PAR_ATTEMPT_KIND_FIRST)
+    {
+      g_assert_cmpint (par_records_get (&fixture->records, index)->state,
+                       ==, PAR_REQUEST_STATE_QUEUED);
+      settle (fixture, index, PAR_REQUEST_STATE_RUNNING);
+      if (redundancy > 1)
+        par_queue_copy (&fixture->queue, index, redundancy - 1);
+    }
+
+  return TRUE;
+}
+
+static void
+take_all (Fixture  *fixture,
+          gboolean  bounded,
+          guint     redundancy)
+{
+  while (take (fixture, bounded, redundancy))
+    ;
+}
+
+#define assert_taken(expected) g_assert_cmpstr (fixture->taken->str, ==, expected)
+
+static void
+nothing_is_taken_from_an_empty_queue (Fixture       *fixture,
+                                      gconstpointer  data)
+{
+  g_test_summary ("Bounded or not.");
+
+  g_assert_false (take (fixture, FALSE, 1));
+  g_assert_false (take (fixture, TRUE, 1));
+  g_assert_cmpuint (par_queue_get_n_copies (&fixture->queue), ==, 0);
+}
+
+static void
+requests_come_in_the_order_added (Fixture       *fixture,
+                                  gconstpointer  data)
+{
+  g_test_summary ("Without priorities, the index decides.");
+
+  add_requests (fixture, 5);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("0 1 2 3 4");
+}
+
+static void
+priority_decides_before_the_index (Fixture       *fixture,
+                                   gconstpointer  data)
+{
+  static const int priorities[] = { 0, 5, -5, 0, G_MAXINT, G_MININT, 5, -5, 0, 1, -1 };
+
+  g_test_summary ("Lower first, as everywhere in GLib; among equals, the one added first.");
+
+  for (guint i = 0; i < G_N_ELEMENTS (priorities); i++)
+    add_request (fixture, priorities[i]);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("5 2 7 10 0 3 8 9 1 6 4");
+}
+
+static void
+bounded_copies_come_together (Fixture       *fixture,
+                              gconstpointer  data)
+{
+  g_test_summary ("With a bound, copies that waited for other requests could not help.");
+
+  add_requests (fixture, 3);
+  take_all (fixture, TRUE, 3);
+  assert_taken ("0 0* 0* 1 1* 1* 2 2* 2*");
+}
+
+static void
+bounded_copies_go_before_urgent_requests (Fixture       *fixture,
+                                          gconstpointer  data)
+{
+  g_test_summary ("What runs is finished before even the lowest priority is begun.");
+
+  add_requests (fixture, 1);
+  g_assert_true (take (fixture, TRUE, 3));
+  add_request (fixture, G_MININT);
+  take_all (fixture, TRUE, 3);
+  assert_taken ("0 0* 0* 1 1* 1*");
+}
+
+static void
+unbounded_copies_come_round_by_round (Fixture       *fixture,
+                                      gconstpointer  data)
+{
+  g_test_summary ("Without a bound, every first before any second, every second before any third.");
+
+  add_requests (fixture, 3);
+  take_all (fixture, FALSE, 3);
+  assert_taken ("0 1 2 0* 1* 2* 0* 1* 2*");
+}
+
+static void
+unbounded_copies_come_after_late_requests (Fixture       *fixture,
+                                           gconstpointer  data)
+{
+  g_test_summary ("Even a request of the last priority goes before a copy.");
+
+  add_requests (fixture, 2);
+  g_assert_true (take (fixture, FALSE, 2));
+  g_assert_true (take (fixture, FALSE, 2));
+  g_assert_true (take (fixture, FALSE, 2));
+  add_request (fixture, G_MAXINT);
+  take_all (fixture, FALSE, 2);
+  assert_taken ("0 1 0* 2 1* 2*");
+}
+
+static void
+copies_of_settled_requests_are_dropped (Fixture       *fixture,
+                                        gconstpointer  data)
+{
+  gboolean bounded = GPOINTER_TO_INT (data);
+
+  g_test_summary ("However the request has settled, a copy of it would be for nothing.");
+
+  add_requests (fixture, 4);
+  while (!g_str_has_suffix (fixture->taken->str, "3"))
+    g_assert_true (take (fixture, FALSE, 4));
+  assert_taken ("0 1 2 3");
+
+  settle (fixture, 0, PAR_REQUEST_STATE_SUCCEEDED);
+  settle (fixture, 1, PAR_REQUEST_STATE_FAILED);
+  settle (fixture, 3, PAR_REQUEST_STATE_CANCELLED);
+  take_all (fixture, bounded, 4);
+  assert_taken ("0 1 2 3 2* 2* 2*");
+  g_assert_cmpuint (par_queue_get_n_copies (&fixture->queue), ==, 0);
+}
+
+static void
+success_between_copies_drops_the_rest (Fixture       *fixture,
+                                       gconstpointer  data)
+{
+  g_test_summary ("The second copy wins before the third is started.");
+
+  add_requests (fixture, 2);
+  g_assert_true (take (fixture, TRUE, 4));
+  g_assert_true (take (fixture, TRUE, 4));
+  settle (fixture, 0, PAR_REQUEST_STATE_SUCCEEDED);
+  take_all (fixture, TRUE, 4);
+  assert_taken ("0 0* 1 1* 1* 1*");
+}
+
+static void
+cancelled_requests_are_skipped (Fixture       *fixture,
+                                gconstpointer  data)
+{
+  static const int priorities[] = { 0, 0, -1, -1, 1, 1, 0 };
+
+  g_test_summary ("A queued request that was cancelled is not started, whatever its priority.");
+
+  for (guint i = 0; i < G_N_ELEMENTS (priorities); i++)
+    add_request (fixture, priorities[i]);
+  settle (fixture, 0, PAR_REQUEST_STATE_CANCELLED);
+  settle (fixture, 2, PAR_REQUEST_STATE_CANCELLED);
+  settle (fixture, 4, PAR_REQUEST_STATE_CANCELLED);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("3 1 6 5");
+}
+
+static void
+all_cancelled_is_an_empty_queue (Fixture       *fixture,
+                                 gconstpointer  data)
+{
+  g_test_summary ("A queue of nothing but cancelled requests ends; what comes later is taken.");
+
+  for (guint i = 0; i < 1000; i++)
+    {
+      add_request (fixture, (int) (i % 3) - 1);
+      settle (fixture, i, PAR_REQUEST_STATE_CANCELLED);
+    }
+  g_assert_false (take (fixture, TRUE, 2));
+  g_assert_false (take (fixture, FALSE, 2));
+
+  add_request (fixture, 0);
+  take_all (fixture, TRUE, 2);
+  assert_taken ("1000 1000*");
+}
+
+static void
+removed_records_are_skipped (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_test_summary ("The records of a long run are gone when the next is looked for.");
+
+  for (guint i = 0; i < 600; i++)
+    {
+      add_requests (fixture, 1);
+      settle (fixture, i, PAR_REQUEST_STATE_CANCELLED);
+    }
+  for (guint i = 0; i < 600; i++)
+    par_records_remove (&fixture->records, i);
+  g_assert_null (par_records_get (&fixture->records, 0));
+
+  add_requests (fixture, 2);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("600 601");
+}
+
+static void
+bound_may_come_and_go (Fixture       *fixture,
+                       gconstpointer  data)
+{
+  guint n_firsts[20] = { 0 };
+  guint n_copies[20] = { 0 };
+  gboolean bounded = FALSE;
+  ParAttemptKind kind;
+  guint64 index;
+
+  g_test_summary ("Set or cleared between any two, each attempt is still made, and made once.");
+
+  add_requests (fixture, G_N_ELEMENTS (n_firsts));
+  while (par_queue_take (&fixture->queue, bounded, &index, &kind))
+    {
+      if (kind == PAR_ATTEMPT_KIND_FIRST)
+        {
+          n_firsts[index]++;
+          settle (fixture, index, PAR_REQUEST_STATE_RUNNING);
+          par_queue_copy (&fixture->queue, index, 4);
+        }
+      else
+        {
+          n_copies[index]++;
+        }
+      bounded = g_test_rand_int_range (0, 2);
+    }
+
+  for (guint i = 0; i < G_N_ELEMENTS (n_firsts); i++)
+    {
+      g_assert_cmpuint (n_firsts[i], ==, 1);
+      g_assert_cmpuint (n_copies[i], ==, 4);
+    }
+}
+
+static void
+bound_takes_effect_at_once (Fixture       *fixture,
+                            gconstpointer  data)
+{
+  g_test_summary ("Unbounded, bounded, unbounded: each next attempt is chosen by the bound of then.");
+
+  add_requests (fixture, 4);
+  g_assert_true (take (fixture, FALSE, 3));
+  g_assert_true (take (fixture, FALSE, 3));
+  g_assert_true (take (fixture, TRUE, 3));
+  g_assert_true (take (fixture, TRUE, 3));
+  g_assert_true (take (fixture, TRUE, 3));
+  take_all (fixture, FALSE, 3);
+  assert_taken ("0 1 0* 0* 1* 2 3 1* 2* 3* 2* 3*");
+}
+
+static void
+requests_added_later_are_taken (Fixture       *fixture,
+                                gconstpointer  data)
+{
+  g_test_summary ("The queue was empty, and is not any more.");
+
+  add_requests (fixture, 2);
+  take_all (fixture, TRUE, 1);
+  add_requests (fixture, 1);
+  add_request (fixture, 3);
+  add_request (fixture, -3);
+  take_all (fixture, TRUE, 1);
+  add_requests (fixture, 1);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("0 1 4 2 3 5");
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+#define add(name, func) g_test_add ("/par/queue/" name, Fixture, NULL, set_up, func, tear_down)
+#define add_with(name, data, func) \
+  g_test_add ("/par/queue/" name, Fixture, GINT_TO_POINTER (data), set_up, func, tear_down)
+  add ("nothing-is-taken-from-an-empty-queue", nothing_is_taken_from_an_empty_queue);
+  add ("requests-come-in-the-order-added", requests_come_in_the_order_added);
+  add ("priority-decides-before-the-index", priority_decides_before_the_index);
+  add ("bounded-copies-come-together", bounded_copies_come_together);
+  add ("bounded-copies-go-before-urgent-requests", bounded_copies_go_before_urgent_requests);
+  add ("unbounded-copies-come-round-by-round", unbounded_copies_come_round_by_round);
+  add ("unbounded-copies-come-after-late-requests", unbounded_copies_come_after_late_requests);
+  add_with ("copies-of-settled-requests-are-dropped/bounded", TRUE,
+            copies_of_settled_requests_are_dropped);
+  add_with ("copies-of-settled-requests-are-dropped/unbounded", FALSE,
+            copies_of_settled_requests_are_dropped);
+  add ("success-between-copies-drops-the-rest", success_between_copies_drops_the_rest);
+  add ("cancelled-requests-are-skipped", cancelled_requests_are_skipped);
+  add ("all-cancelled-is-an-empty-queue", all_cancelled_is_an_empty_queue);
+  add ("removed-records-are-skipped", removed_records_are_skipped);
+  add ("bound-may-come-and-go", bound_may_come_and_go);
+  add ("bound-takes-effect-at-once", bound_takes_effect_at_once);
+  add ("requests-added-later-are-taken", requests_added_later_are_taken);
+#undef add_with
+#undef add
+
+  return g_test_run ();
+}
