@@ -48,8 +48,7 @@ struct _ParAttempt
   ParAttempt *next_of_record;
   ParAttempt *previous;
   ParAttempt *next;
-  GSequenceIter *timer;
-  gint64 timer_us;
+  gpointer timeout;
   guint live : 1;     /* its outcome still counts for the request */
   guint expired : 1;  /* it was too late, and so has failed */
 };

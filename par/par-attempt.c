@@ -362,22 +362,17 @@ par_attempt_get_kind (ParAttempt *self)
  * `priority`, `idempotent` and `index` may be read here; the rest of it belongs to the owner
  * context.
  *
- * Returns: (transfer full) (nullable): the request, or `NULL` if the attempt has ended
+ * Returns: (transfer full) (nullable): the request, or `NULL` if the attempt has ended or the
+ *   request has left the model
  *
  * Since: 0.1
  */
 ParRequest *
 par_attempt_get_request (ParAttempt *self)
 {
-  gboolean ended;
-
   g_return_val_if_fail (PAR_IS_ATTEMPT (self), NULL);
 
-  par_host_lock (self->host);
-  ended = self->ended;
-  par_host_unlock (self->host);
-
-  return ended ? NULL : self->host->klass->get_request (self->host, self->index);
+  return self->host->klass->get_request (self->host, self);
 }
 
 /**
@@ -409,8 +404,7 @@ par_attempt_get_deadline (ParAttempt *self)
  *
  * It is cancelled when another attempt at the request has succeeded, when the attempt, the
  * request or the run is too late, and when the request or the run is cancelled. It is this
- * attempt's own, made when first asked for; Par never cancels it once the attempt has ended,
- * and never that of the attempt that succeeded.
+ * attempt's own, made when first asked for; Par never cancels that of the attempt that succeeded.
  *
  * Returns: (transfer none): the cancellable
  *

@@ -117,23 +117,37 @@ publish_outcome (ParRequest *request,
   par_request_publish (request, &report);
 }
 
+/* Whether a request that has settled has not been told of. */
+static gboolean
+is_news (ParPublisher *self,
+         guint64       index)
+{
+  for (guint i = self->n_done; i < self->news.n_settled; i++)
+    {
+      if (self->news.settled[i] == index)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
 /* Gets the ParRequest of an index, with a reference, in the state that is published. */
 ParRequest *
 par_publisher_get_request (ParPublisher *self,
                            guint64       index)
 {
-  ParRecord *record;
+  ParRecord *settled;
   ParRequest *request;
 
   if (is_spare (self, index))
     return g_object_ref (self->spare);
 
-  request = par_engine_get_object (self->engine, index, &record);
+  request = par_engine_get_object (self->engine, index, &settled);
 
   /* It had settled before there was an object. */
-  if (request != NULL && record->published
-      && par_request_get_state (request) <= PAR_REQUEST_STATE_RUNNING)
-    publish_outcome (request, record);
+  if (settled != NULL && par_request_get_state (request) <= PAR_REQUEST_STATE_RUNNING
+      && !is_news (self, index))
+    publish_outcome (request, settled);
 
   return request;
 }
@@ -198,8 +212,6 @@ complete_with_spare (ParPublisher *self,
                      ParRecord    *record,
                      guint64       index)
 {
-  GObject *object;
-
   if (self->spare_is_lent)
     {
       /* A handler that was lent it has more told. */
@@ -219,8 +231,7 @@ complete_with_spare (ParPublisher *self,
   tell_completed (self, self->spare);
   self->spare_is_lent = FALSE;
 
-  object = G_OBJECT (self->spare);
-  if (g_atomic_int_get (&object->ref_count) == 1 && object->qdata == NULL)
+  if (par_request_is_reusable (self->spare))
     par_request_take_outcome (self->spare, &record->outcome);
   else
     par_engine_keep_object (self->engine, record, g_steal_pointer (&self->spare));
@@ -253,7 +264,6 @@ tell_settled (ParPublisher *self,
     counts->n_cancelled++;
   self->n_settled++;
   estimate_running (self);
-  record->published = TRUE;
 
   /* Errors of several attempts, and an object that was asked for, are in the detail; an attempt
    * that is still out may ask for one at any time. */

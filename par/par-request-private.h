@@ -36,6 +36,7 @@ void     par_request_publish_start (ParRequest      *self,
                                     guint            n_attempts);
 void     par_request_publish       (ParRequest      *self,
                                     const ParReport *report);
+gboolean par_request_is_reusable   (ParRequest      *self);
 void     par_request_reuse         (ParRequest      *self,
                                     guint64          index);
 void     par_request_take_outcome  (ParRequest      *self,

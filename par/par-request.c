@@ -512,6 +512,16 @@ par_request_publish (ParRequest      *self,
   g_object_thaw_notify (object);
 }
 
+/* Whether nobody else has the object, and has left nothing on it. */
+gboolean
+par_request_is_reusable (ParRequest *self)
+{
+  GObject *object = G_OBJECT (self);
+
+  return g_atomic_int_get (&object->ref_count) == 1 && object->qdata == NULL
+         && get_private (self)->label == NULL;
+}
+
 /* Makes an object that nobody else has that of another request, which is published next. */
 void
 par_request_reuse (ParRequest *self,

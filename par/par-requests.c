@@ -78,11 +78,14 @@ struct _ParRequests
   /* The owner's. */
   ParPublisher publisher;
   GMainContext *context;       /* the constructor's */
+  GThread *thread;             /* who iterates it, as far as is known */
+  GMainContext *source_context;  /* (owned) where the source is */
   ParRun *run;
   gulong cancelled_handler;
   GTask *do_task;              /* of do_async() */
   GTask *next_task;            /* of next_async() */
   gulong next_cancelled_handler;
+  gboolean fetching;           /* in next() */
   gboolean pulled;             /* the run goes on by next() alone */
   GThread *pulled_owner;       /* who was the owner before that run */
   gboolean at_end;             /* next() has yet to tell of the end of the run */
@@ -265,9 +268,17 @@ watch_cancellable (ParRequests  *self,
                                 par_host_ref (self->engine), par_host_unref);
 }
 
+static gboolean
+has_answer (ParRequests *self)
+{
+  return !g_queue_is_empty (&self->publisher.fetched) || self->at_end;
+}
+
 static gboolean finish_run (ParRequests  *self,
+                            gboolean      is_told,
                             GError      **error);
 static void answer_next (ParRequests *self);
+static void end_next (ParRequests *self);
 
 typedef struct
 {
@@ -289,17 +300,22 @@ par_requests_source_dispatch (GSource     *source,
   if (self == NULL)
     return G_SOURCE_CONTINUE;
 
-  if (!par_engine_start_dispatch (self->engine))
+  if (!par_engine_start_dispatch (self->engine, source))
     return G_SOURCE_CONTINUE;
 
+  if (self->source_context == self->context)
+    self->thread = g_thread_self ();
   if (self->pulled)
     max_settled = self->next_task != NULL ? 1 : 0;
   if (par_publisher_dispatch (&self->publisher, max_settled,
                               g_get_monotonic_time () + FLOOD_TIME_US))
-    finish_run (self, NULL);
+    end_next (self);
   answer_next (self);
 
-  more = par_publisher_has_more (&self->publisher) && (!self->pulled || self->next_task != NULL);
+  /* A callback may have asked for the next request, and there may be one. */
+  more = (par_publisher_has_more (&self->publisher)
+          && (!self->pulled || self->next_task != NULL))
+         || (self->next_task != NULL && has_answer (self));
   priority = more ? FLOOD_PRIORITY : G_PRIORITY_DEFAULT;
   if (g_source_get_priority (source) != priority && !g_source_is_destroyed (source))
     g_source_set_priority (source, priority);
@@ -319,17 +335,24 @@ static GSourceFuncs source_funcs = {
   .finalize = par_requests_source_finalize,
 };
 
-/* Waits for news in @context from now on. */
+/* Waits for news in @context from now on, where @thread is the owner. */
 static void
 attach_source (ParRequests  *self,
-               GMainContext *context)
+               GMainContext *context,
+               GThread      *thread)
 {
-  GSource *source = g_source_new (&source_funcs, sizeof (ParRequestsSource));
+  GSource *source;
 
+  if (context == self->source_context)
+    return;
+
+  g_clear_pointer (&self->source_context, g_main_context_unref);
+  self->source_context = g_main_context_ref (context);
+  source = g_source_new (&source_funcs, sizeof (ParRequestsSource));
   g_weak_ref_init (&((ParRequestsSource *) source)->requests, self);
   g_source_set_static_name (source, "[Par] requests");
   g_source_attach (source, context);
-  par_engine_set_source (self->engine, source);
+  par_engine_set_source (self->engine, source, thread);
 }
 
 static void
@@ -356,16 +379,29 @@ claim (ParRequests  *self,
 static gboolean
 may_fetch (ParRequests *self)
 {
-  return par_engine_is_owner (self->engine) && self->next_task == NULL
+  return par_engine_is_owner (self->engine) && self->next_task == NULL && !self->fetching
          && (self->pulled || self->do_task != NULL);
 }
 
-static void
+/* Whether there is something for the caller that was fetched before. */
+static gboolean
+may_take_answer (ParRequests *self)
+{
+  return par_engine_is_owner (self->engine) && self->next_task == NULL && !self->fetching
+         && has_answer (self);
+}
+
+/* Tells all there is to tell. Returns whether the run is over. */
+static gboolean
 drain (ParRequests *self)
 {
+  gboolean is_over = FALSE;
+
   do
-    par_publisher_dispatch (&self->publisher, PAR_NEWS_MAX_SETTLED, 0);
+    is_over |= par_publisher_dispatch (&self->publisher, PAR_NEWS_MAX_SETTLED, 0);
   while (par_publisher_has_more (&self->publisher));
+
+  return is_over;
 }
 
 /* Starts a run, which has been claimed, and of which the caller is the owner. */
@@ -400,9 +436,11 @@ begin_run (ParRequests  *self,
   self->cancelled_handler = watch_cancellable (self, cancellable);
 }
 
-/* Ends the run, which is over: handlers of "finished" may start the next. */
+/* Ends the run, which is over. Handlers of "finished" may start the next, so whoever waits for the
+ * end of this one has been told, or gets @error, or else is told by the next next(). */
 static gboolean
 finish_run (ParRequests  *self,
+            gboolean      is_told,
             GError      **error)
 {
   ParRun *run = g_steal_pointer (&self->run);
@@ -414,37 +452,51 @@ finish_run (ParRequests  *self,
   par_run_clear (run);
   g_free (run);
 
-  if (self->publisher.keep_fetched)
+  if (self->publisher.keep_fetched && !is_told)
     {
       self->at_end = TRUE;
       self->end_error = own_error != NULL ? g_error_copy (own_error) : NULL;
     }
   self->pulled = FALSE;
   par_engine_hold_back (self->engine, FALSE);
-  if (task != NULL && g_task_get_context (task) != self->context)
-    attach_source (self, self->context);
+  attach_source (self, self->context, self->thread);
 
   self->progress = 1;
   self->running = FALSE;
   counts_changed_cb (self);
-  g_atomic_int_set (&self->claimed, FALSE);
   tell (self, PROP_RUNNING);
+  g_atomic_int_set (&self->claimed, FALSE);
   g_signal_emit (self, signals[SIGNAL_FINISHED], 0);
 
   if (task != NULL && success)
     g_task_return_boolean (task, TRUE);
   else if (task != NULL)
-    g_task_return_error (task, g_steal_pointer (&own_error));
-  else if (!success)
+    g_task_return_error (task, g_error_copy (own_error));
+  if (!success)
     g_propagate_error (error, g_steal_pointer (&own_error));
 
   return success;
 }
 
-static gboolean
-has_answer (ParRequests *self)
+/* Ends a run that went on by the source, and tells who waits in next_async(). */
+static void
+end_next (ParRequests *self)
 {
-  return !g_queue_is_empty (&self->publisher.fetched) || self->at_end;
+  g_autoptr(GTask) task = NULL;
+  GError *error = NULL;
+
+  if (g_queue_is_empty (&self->publisher.fetched))
+    task = g_steal_pointer (&self->next_task);
+  if (task != NULL)
+    g_cancellable_disconnect (g_task_get_cancellable (task), self->next_cancelled_handler);
+
+  finish_run (self, task != NULL, &error);
+
+  if (task != NULL && error != NULL)
+    g_task_return_error (task, g_steal_pointer (&error));
+  else if (task != NULL)
+    g_task_return_pointer (task, NULL, NULL);
+  g_clear_error (&error);
 }
 
 /* Takes the next request that was fetched; NULL, with the error of the run, is the end. */
@@ -698,18 +750,22 @@ par_requests_finalize (GObject *object)
   self->publisher.client = NULL;
   par_engine_enter (self->engine);
   par_engine_cancel (self->engine);
-  drain (self);
   if (self->run != NULL)
     {
-      par_engine_finish (self->engine);
+      par_engine_hold_back (self->engine, FALSE);
+      if (!drain (self))
+        par_engine_finish (self->engine);
       g_cancellable_disconnect (self->run->cancellable, self->cancelled_handler);
       par_run_clear (self->run);
       g_free (self->run);
+      par_engine_cancel (self->engine);
     }
+  drain (self);
   par_engine_close (self->engine);
   par_publisher_clear (&self->publisher);
   par_host_unref (self->engine);
   g_clear_error (&self->end_error);
+  g_main_context_unref (self->source_context);
   g_main_context_unref (self->context);
 
   G_OBJECT_CLASS (par_requests_parent_class)->finalize (object);
@@ -1081,7 +1137,8 @@ par_requests_init (ParRequests *self)
   self->engine = par_engine_new (par_request_make, par_request_adopt);
   self->context = g_main_context_ref_thread_default ();
   par_publisher_init (&self->publisher, self->engine, &publisher_client, self);
-  attach_source (self, self->context);
+  self->thread = g_thread_self ();
+  attach_source (self, self->context, self->thread);
 }
 
 /**
@@ -1099,16 +1156,39 @@ par_requests_new (void)
   return g_object_new (PAR_TYPE_REQUESTS, NULL);
 }
 
-/* Starts a run that tells of its requests in the context of @task, which is the caller's. */
+/* Has the source answer @task. */
+static void
+begin_next (ParRequests *self,
+            GTask       *task)
+{
+  self->next_task = g_object_ref (task);
+  self->next_cancelled_handler = watch_cancellable (self, g_task_get_cancellable (task));
+  self->publisher.keep_fetched = TRUE;
+  par_engine_hold_back (self->engine, FALSE);
+}
+
+/* Starts a run that tells of its requests in the context of @task, which is the caller's. All is
+ * in place before anybody else may become the owner. */
 static void
 begin_async (ParRequests *self,
-             GTask       *task)
+             GTask       *task,
+             gboolean     pulled)
 {
-  par_engine_enter (self->engine);
+  GThread *owner = par_engine_enter (self->engine);
+
   begin_run (self, g_task_get_cancellable (task));
-  par_engine_exit (self->engine, g_thread_self (), FALSE);
+  self->pulled = pulled;
+  if (pulled)
+    begin_next (self, task);
+  else
+    self->do_task = g_object_ref (task);
   if (g_task_get_context (task) != self->context)
-    attach_source (self, g_task_get_context (task));
+    {
+      attach_source (self, g_task_get_context (task), NULL);
+      owner = g_thread_self ();
+    }
+  self->pulled_owner = owner;
+  par_engine_exit (self->engine, owner, FALSE);
 }
 
 /* Notifies of a property that was set, in the owner context. */
@@ -2008,7 +2088,7 @@ par_requests_do (ParRequests   *self,
       if (!par_publisher_has_more (&self->publisher))
         par_engine_wait (self->engine, TRUE);
     }
-  success = finish_run (self, error);
+  success = finish_run (self, TRUE, error);
   par_engine_exit (self->engine, owner, TRUE);
   g_object_unref (self);
 
@@ -2052,8 +2132,7 @@ par_requests_do_async (ParRequests         *self,
       return;
     }
 
-  begin_async (self, task);
-  self->do_task = g_steal_pointer (&task);
+  begin_async (self, task, FALSE);
 }
 
 /**
@@ -2116,7 +2195,7 @@ par_requests_next (ParRequests   *self,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (par_engine_is_owner (self->engine) && has_answer (self))
+  if (may_take_answer (self))
     return take_answer (self, error);
 
   if (claim (self, NULL))
@@ -2137,11 +2216,12 @@ par_requests_next (ParRequests   *self,
       return NULL;
     }
 
+  self->fetching = TRUE;
   self->publisher.keep_fetched = TRUE;
   par_engine_hold_back (self->engine, FALSE);
   handler = watch_cancellable (self, cancellable);
 
-  while (!has_answer (self))
+  while (!has_answer (self) && !is_over)
     {
       if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
         {
@@ -2149,27 +2229,34 @@ par_requests_next (ParRequests   *self,
             break;
           par_engine_cancel (self->engine);
         }
-      if (par_publisher_dispatch (&self->publisher, 1, 0))
-        {
-          is_over = self->pulled;
-          finish_run (self, NULL);
-        }
-      else if (!has_answer (self) && !par_publisher_has_more (&self->publisher))
-        {
-          par_engine_wait (self->engine, FALSE);
-        }
+      is_over = par_publisher_dispatch (&self->publisher, 1, 0);
+      if (!is_over && !has_answer (self) && !par_publisher_has_more (&self->publisher))
+        par_engine_wait (self->engine, FALSE);
     }
 
   g_cancellable_disconnect (cancellable, handler);
-  if (self->pulled)
-    par_engine_hold_back (self->engine, TRUE);
+  self->fetching = FALSE;
+
+  if (is_over)
+    {
+      gboolean was_pulled = self->pulled;
+      GThread *owner = was_pulled ? self->pulled_owner : g_thread_self ();
+
+      finish_run (self, TRUE, error);
+      par_engine_exit (self->engine, owner, was_pulled);
+      g_object_unref (self);
+      return NULL;
+    }
+
   if (has_answer (self))
     request = take_answer (self, error);
   else
     g_cancellable_set_error_if_cancelled (cancellable, error);
 
   /* Between two calls the caller stays the owner. */
-  par_engine_exit (self->engine, is_over ? self->pulled_owner : g_thread_self (), is_over);
+  if (self->pulled)
+    par_engine_hold_back (self->engine, TRUE);
+  par_engine_exit (self->engine, g_thread_self (), FALSE);
   g_object_unref (self);
 
   return request;
@@ -2205,23 +2292,20 @@ par_requests_next_async (ParRequests         *self,
   g_task_set_source_tag (task, par_requests_next_async);
   g_task_set_check_cancellable (task, FALSE);
 
-  if (!(par_engine_is_owner (self->engine) && has_answer (self)) && claim (self, NULL))
+  if (!may_take_answer (self) && claim (self, NULL))
     {
-      begin_async (self, task);
-      self->pulled = TRUE;
+      begin_async (self, task, TRUE);
     }
-  else if (!may_fetch (self) && !(par_engine_is_owner (self->engine) && has_answer (self)))
+  else if (may_take_answer (self) || may_fetch (self))
+    {
+      begin_next (self, task);
+      par_engine_wake (self->engine);
+    }
+  else
     {
       set_pending (&error);
       g_task_return_error (task, error);
-      return;
     }
-
-  self->next_task = g_steal_pointer (&task);
-  self->next_cancelled_handler = watch_cancellable (self, cancellable);
-  self->publisher.keep_fetched = TRUE;
-  par_engine_hold_back (self->engine, FALSE);
-  par_engine_wake (self->engine);
 }
 
 /**

@@ -86,6 +86,19 @@ gate_wait_passed (Gate *self,
 }
 
 void
+wait_for_attempts (ParRequests *requests)
+{
+  for (;;)
+    {
+      g_autoptr(ParStats) stats = par_requests_get_stats (requests);
+
+      if (par_stats_get_n_attempts_running (stats) == 0)
+        return;
+      g_thread_yield ();
+    }
+}
+
+void
 pass_gate (ParAttempt  *attempt,
            gpointer     gate,
            GError     **error)

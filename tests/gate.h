@@ -26,6 +26,9 @@ void     gate_wait_arrived (Gate         *self,
 void     gate_wait_passed  (Gate         *self,
                             guint         n_passed);
 
+/* Waits until every function has returned, also those that have not come to their gate yet. */
+void     wait_for_attempts (ParRequests  *requests);
+
 /* A request function: arrives at the gate it has as data, and returns its index when that is
  * open, or fails when it is cancelled. */
 void     pass_gate         (ParAttempt   *attempt,

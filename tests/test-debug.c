@@ -369,27 +369,6 @@ lines (void)
 }
 
 static void
-queued_request_that_is_cancelled_is_told (void)
-{
-  g_test_summary ("Even before the first run.");
-
-  run_in_process ("/par/debug/subprocess/cancelled-alone", "par", NULL, NULL);
-}
-
-static void
-cancelled_alone (void)
-{
-  g_autofree char *text = NULL;
-
-  /* A run finds out whether lines are wanted; this is not the first. */
-  text = capture_lines (cancel_one);
-  assert_lines (text,
-                "request: 1\n"
-                "received - 1\n"
-                "finished\n");
-}
-
-static void
 log_gets_the_same_messages (void)
 {
   g_test_summary ("By G_MESSAGES_DEBUG, as structured messages of level debug, and no lines.");
@@ -552,8 +531,6 @@ main (int   argc,
   add ("subprocess/off", off);
   add ("lines-tell-of-a-run", lines_tell_of_a_run);
   add ("subprocess/lines", lines);
-  add ("queued-request-that-is-cancelled-is-told", queued_request_that_is_cancelled_is_told);
-  add ("subprocess/cancelled-alone", cancelled_alone);
   add ("log-gets-the-same-messages", log_gets_the_same_messages);
   add ("subprocess/log", log_messages);
   add ("both-get-the-same-messages", both_get_the_same_messages);

@@ -24,7 +24,7 @@ tear_down (Fixture       *fixture,
            gconstpointer  data)
 {
   gate_open (&fixture->gate);
-  gate_wait_passed (&fixture->gate, fixture->gate.n_arrived);
+  wait_for_attempts (fixture->requests);
   g_assert_finalize_object (fixture->requests);
   g_clear_error (&fixture->error);
   gate_clear (&fixture->gate);

@@ -166,7 +166,7 @@ a_record_stays_while_an_attempt_is_out (Fixture       *fixture,
   g_assert_true (record->removed);
 
   record->n_out = 0;
-  par_records_drop (&fixture->records, 7);
+  par_records_release (&fixture->records, 7);
   g_assert_cmpuint (count_chunks (fixture), ==, 1);
   g_assert_null (par_records_get (&fixture->records, 7));
 }

@@ -107,7 +107,7 @@ typedef struct
   gboolean sweeping;      /* what is left is being cancelled; what is added now is not in the run */
   guint64 sweep_index;
   guint64 sweep_end;
-  GSequence *timers;      /* attempts by the time at which they are too late */
+  GSequence *timeouts;    /* of ParTimeout, by their time */
 
   /* Attempts whose function has not returned, oldest first. */
   ParAttempt *oldest;
@@ -132,6 +132,7 @@ typedef struct
   GThread *owner;
   ParOwnerState owner_state;
   gboolean has_news_poured; /* when it looked last */
+  gboolean poked;         /* it is to look, whatever it finds */
   gboolean held_back;     /* it does not want to know who has settled */
   gboolean in_do;         /* it waits on the condition, else by the source */
   gboolean has_left;      /* a do() has returned, and nobody may be looking */
@@ -159,7 +160,7 @@ guint64    par_engine_add             (ParEngine             *self,
                                        guint64               *n_new);
 gpointer   par_engine_get_object      (ParEngine             *self,
                                        guint64                index,
-                                       ParRecord            **record);
+                                       ParRecord            **settled);
 void       par_engine_keep_object     (ParEngine             *self,
                                        ParRecord             *record,
                                        gpointer               object);
@@ -189,7 +190,8 @@ void       par_engine_exit            (ParEngine             *self,
                                        GThread               *owner,
                                        gboolean               has_left);
 void       par_engine_set_source      (ParEngine             *self,
-                                       GSource               *source);
+                                       GSource               *source,
+                                       GThread               *owner);
 void       par_engine_hold_back       (ParEngine             *self,
                                        gboolean               held_back);
 void       par_engine_begin           (ParEngine             *self,
@@ -202,7 +204,8 @@ void       par_engine_collect         (ParEngine             *self,
                                        guint                  max_settled);
 void       par_engine_wait            (ParEngine             *self,
                                        gboolean               may_nap);
-gboolean   par_engine_start_dispatch  (ParEngine             *self);
+gboolean   par_engine_start_dispatch  (ParEngine             *self,
+                                       GSource               *source);
 void       par_engine_end_dispatch    (ParEngine             *self,
                                        gboolean               more);
 void       par_engine_end_publish     (ParEngine             *self);

@@ -61,7 +61,7 @@ par_engine_new (ParMakeObjectFunc  make_object,
   par_thread_dispatcher_init (&self->threads, &self->host, &client, &self->clock);
   par_records_init (&self->records);
   par_queue_init (&self->queue, &self->records);
-  self->timers = g_sequence_new (NULL);
+  self->timeouts = g_sequence_new (NULL);
   self->starts = g_array_new (FALSE, FALSE, sizeof (ParStart));
   self->trash = par_engine_new_trash ();
   self->cancellables = g_ptr_array_new_with_free_func (g_object_unref);
@@ -81,7 +81,7 @@ engine_free (ParHost *host)
   par_thread_dispatcher_clear (&self->threads);
   par_queue_clear (&self->queue);
   par_records_clear (&self->records);
-  g_sequence_free (self->timers);
+  g_sequence_free (self->timeouts);
   g_array_unref (self->starts);
   g_array_unref (self->trash);
   g_ptr_array_unref (self->cancellables);
@@ -150,11 +150,42 @@ do_chores (ParHost *host)
   par_debug_print ();
 }
 
-static void
-forget_timer (ParAttempt *attempt)
+static int
+compare_timeouts (gconstpointer a,
+                  gconstpointer b,
+                  gpointer      data)
 {
-  if (G_UNLIKELY (attempt->timer != NULL))
-    g_sequence_remove (g_steal_pointer (&attempt->timer));
+  gint64 left = ((const ParTimeout *) a)->when_us;
+  gint64 right = ((const ParTimeout *) b)->when_us;
+
+  return (left > right) - (left < right);
+}
+
+/* Has the owner look at @when_us whether the request, or this attempt, is too late. */
+static ParTimeout *
+add_timeout (ParEngine  *self,
+             guint64     index,
+             ParAttempt *attempt,
+             gint64      when_us)
+{
+  ParTimeout *timeout = g_new (ParTimeout, 1);
+
+  *timeout = (ParTimeout) { when_us, index, attempt, NULL };
+  timeout->iter = g_sequence_insert_sorted (self->timeouts, timeout, compare_timeouts, NULL);
+  if (g_sequence_iter_is_begin (timeout->iter))
+    wake (self, TRUE);
+
+  return timeout;
+}
+
+static void
+remove_timeout (ParTimeout *timeout)
+{
+  if (G_LIKELY (timeout == NULL))
+    return;
+
+  g_sequence_remove (timeout->iter);
+  g_free (timeout);
 }
 
 /* Takes an attempt from those whose outcome counts. */
@@ -169,7 +200,7 @@ retire (ParRecord  *record,
   *link = attempt->next_of_record;
 
   attempt->live = FALSE;
-  forget_timer (attempt);
+  remove_timeout (g_steal_pointer (&attempt->timeout));
 }
 
 /* Cancels an attempt whose outcome does not count any more, as soon as the owner gets to it. */
@@ -248,6 +279,8 @@ settle (ParEngine       *self,
       record->elapsed_us = now_us - record->since_us;
       while (G_UNLIKELY (record->attempts != NULL))
         dismiss (self, record, record->attempts);
+      if (G_UNLIKELY (record->detail != NULL))
+        remove_timeout (g_steal_pointer (&record->detail->timeout));
     }
 
   record->state = state;
@@ -387,21 +420,10 @@ end_attempt (ParHost    *host,
     {
       throw_away (self, NULL, record->data, g_steal_pointer (&record->destroy));
       if (record->removed)
-        par_records_drop (&self->records, attempt->index);
+        par_records_release (&self->records, attempt->index);
     }
   /* Only the end of a run that waits for its attempts, and who watches their number, care. */
   wake (self, self->n_out == 0);
-}
-
-static int
-compare_timers (gconstpointer a,
-                gconstpointer b,
-                gpointer      data)
-{
-  gint64 left = ((const ParAttempt *) a)->timer_us;
-  gint64 right = ((const ParAttempt *) b)->timer_us;
-
-  return (left > right) - (left < right);
 }
 
 static gint64
@@ -412,28 +434,22 @@ earlier (gint64 left_us,
 }
 
 static void
-set_timer (ParEngine  *self,
-           ParRecord  *record,
-           ParAttempt *attempt)
+set_deadline (ParEngine  *self,
+              ParRecord  *record,
+              ParAttempt *attempt)
 {
-  const ParRunSettings *settings = &self->run->settings;
+  guint attempt_timeout = self->run->settings.attempt_timeout;
 
-  if (settings->request_timeout == 0 && settings->attempt_timeout == 0)
+  attempt->deadline_us = self->run->deadline_us;
+  if (G_UNLIKELY (record->detail != NULL && record->detail->timeout != NULL))
+    attempt->deadline_us = earlier (attempt->deadline_us, record->detail->timeout->when_us);
+  if (G_UNLIKELY (attempt_timeout > 0))
     {
-      attempt->deadline_us = self->run->deadline_us;
-      return;
-    }
+      gint64 when_us = attempt->started_us + (gint64) attempt_timeout * 1000;
 
-  attempt->timer_us = 0;
-  if (settings->request_timeout > 0)
-    attempt->timer_us = record->since_us + (gint64) settings->request_timeout * 1000;
-  if (settings->attempt_timeout > 0)
-    attempt->timer_us = earlier (attempt->timer_us,
-                                 attempt->started_us + (gint64) settings->attempt_timeout * 1000);
-  attempt->deadline_us = earlier (attempt->timer_us, self->run->deadline_us);
-  attempt->timer = g_sequence_insert_sorted (self->timers, attempt, compare_timers, NULL);
-  if (g_sequence_iter_is_begin (attempt->timer))
-    wake (self, TRUE);
+      attempt->deadline_us = earlier (attempt->deadline_us, when_us);
+      attempt->timeout = add_timeout (self, attempt->index, attempt, when_us);
+    }
 }
 
 static void
@@ -452,6 +468,7 @@ start_request (ParEngine *self,
                guint64    index,
                gint64     now_us)
 {
+  guint request_timeout = self->run->settings.request_timeout;
   ParCounts *counts = &self->figures.counts;
 
   record->state = PAR_REQUEST_STATE_RUNNING;
@@ -466,6 +483,9 @@ start_request (ParEngine *self,
 
   if (self->run->settings.redundancy > 1 && wants_copies (self, record))
     par_queue_copy (&self->queue, index, self->run->settings.redundancy - 1);
+  if (request_timeout > 0)
+    par_record_get_detail (record)->timeout =
+      add_timeout (self, index, NULL, now_us + (gint64) request_timeout * 1000);
 }
 
 static void
@@ -500,7 +520,7 @@ start_attempt (ParEngine      *self,
   self->figures.n_attempts++;
   self->figures.peak_attempts = MAX (self->figures.peak_attempts, self->n_out);
 
-  set_timer (self, record, attempt);
+  set_deadline (self, record, attempt);
   if (G_UNLIKELY (self->wants_starts || (record->detail != NULL && record->detail->object != NULL)))
     note_start (self, attempt);
   if (G_UNLIKELY (self->debug))
@@ -543,6 +563,13 @@ get_bound (ParHost *host)
   return engine_of (host)->concurrency;
 }
 
+/* Whether there is anything left that a deadline or a cancel could cut short. */
+static gboolean
+has_open_requests (ParEngine *self)
+{
+  return self->run->counts.n_queued > 0 || self->run->counts.n_running > 0 || self->n_holds > 0;
+}
+
 /* Looks whether the run may go on, since nothing may start that is cancelled or too late. All that
  * there is having settled wins over both. */
 static gboolean
@@ -554,7 +581,7 @@ check_run (ParEngine *self,
   if (run->cause != PAR_RUN_CAUSE_NONE)
     return FALSE;
 
-  if (run->counts.n_queued == 0 && run->counts.n_running == 0 && self->n_holds == 0)
+  if (!has_open_requests (self))
     return TRUE;
 
   if (run->cancellable != NULL && g_cancellable_is_cancelled (run->cancellable))
@@ -605,7 +632,7 @@ fail_run (ParHost      *host,
 {
   ParEngine *self = engine_of (host);
 
-  if (!run_is_open (self) || self->run->cause != PAR_RUN_CAUSE_NONE)
+  if (count_waiting (host) == 0)
     return;
 
   self->run->broken = g_error_copy (error);
@@ -634,10 +661,39 @@ cancel_request (ParHost *host,
 }
 
 static gpointer
-get_request (ParHost *host,
-             guint64  index)
+ref_object (ParEngine *self,
+            ParRecord *record,
+            guint64    index)
 {
-  return par_engine_get_object (engine_of (host), index, NULL);
+  ParRecordDetail *detail;
+
+  if (record == NULL || record->removed)
+    return NULL;
+
+  detail = par_record_get_detail (record);
+  /* What the owner has not been told yet is not to be seen. */
+  if (detail->object == NULL)
+    detail->object = self->make_object (&self->host, index,
+                                        MIN (record->state, PAR_REQUEST_STATE_RUNNING),
+                                        record->n_attempts);
+
+  return g_object_ref (detail->object);
+}
+
+static gpointer
+get_request (ParHost *host,
+             gpointer attempt_data)
+{
+  ParEngine *self = engine_of (host);
+  ParAttempt *attempt = attempt_data;
+  gpointer object = NULL;
+
+  par_host_lock (host);
+  if (!attempt->ended)
+    object = ref_object (self, attempt->record, attempt->index);
+  par_host_unlock (host);
+
+  return object;
 }
 
 static const ParHostClass host_class = { get_request, cancel_request, engine_free };
@@ -730,44 +786,21 @@ par_engine_add (ParEngine      *self,
   return index;
 }
 
-/* Gets the ParRequest of a record, with a reference; it is made on the first asking. The record is
- * for the owner, who alone may look at what has settled. */
+/* Gets the ParRequest of a record, with a reference; it is made on the first asking. If the owner
+ * knows by now that it has settled, @settled is the record. */
 gpointer
 par_engine_get_object (ParEngine  *self,
                        guint64     index,
-                       ParRecord **record_out)
+                       ParRecord **settled)
 {
-  ParRequestState state;
-  gpointer fresh = NULL;
-  gpointer object = NULL;
+  gpointer object;
   ParRecord *record;
-  guint n_attempts;
 
   par_host_lock (&self->host);
   record = par_records_get (&self->records, index);
-  if (record != NULL && (record->detail == NULL || record->detail->object == NULL))
-    {
-      /* What the owner has not been told yet is not to be seen. */
-      state = MIN (record->state, PAR_REQUEST_STATE_RUNNING);
-      n_attempts = record->n_attempts;
-
-      par_host_unlock (&self->host);
-      fresh = self->make_object (&self->host, index, state, n_attempts);
-      par_host_lock (&self->host);
-    }
-  if (record != NULL && !record->removed)
-    {
-      ParRecordDetail *detail = par_record_get_detail (record);
-
-      if (detail->object == NULL)
-        detail->object = g_steal_pointer (&fresh);
-      object = g_object_ref (detail->object);
-    }
+  object = ref_object (self, record, index);
+  *settled = object != NULL && record->collected ? record : NULL;
   par_host_unlock (&self->host);
-
-  g_clear_object (&fresh);
-  if (record_out != NULL)
-    *record_out = record;
 
   return object;
 }
@@ -902,13 +935,18 @@ par_engine_cancel (ParEngine *self)
 
   par_host_lock (&self->host);
   if (self->run != NULL)
-    par_run_end (self->run, PAR_RUN_CAUSE_CANCELLED);
-  for (guint64 index = self->records.first; self->run == NULL && index < self->records.end; index++)
     {
-      ParRecord *record = par_records_get (&self->records, index);
+      par_run_end (self->run, PAR_RUN_CAUSE_CANCELLED);
+    }
+  else
+    {
+      for (guint64 index = self->records.first; index < self->records.end; index++)
+        {
+          ParRecord *record = par_records_get (&self->records, index);
 
-      if (record != NULL && !par_record_has_settled (record))
-        settle_cancelled (self, record, index, PAR_CANCEL_REASON_CANCELLED, now_us);
+          if (record != NULL && !par_record_has_settled (record))
+            settle_cancelled (self, record, index, PAR_CANCEL_REASON_CANCELLED, now_us);
+        }
     }
   par_host_unlock (&self->host);
 }
@@ -937,6 +975,7 @@ void
 par_engine_wake (ParEngine *self)
 {
   par_host_lock (&self->host);
+  self->poked = TRUE;
   wake (self, TRUE);
   par_host_unlock (&self->host);
 }
@@ -1028,41 +1067,46 @@ is_sweeping (ParEngine *self)
   return self->sweeping && self->sweep_index < self->sweep_end;
 }
 
+static GError *
+new_timeout_error (guint64 index,
+                   guint   timeout)
+{
+  return g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+                      "request %" REQUEST " timed out after %u ms", index, timeout);
+}
+
 static void
-expire_attempt (ParEngine  *self,
-                ParAttempt *attempt,
-                gint64      now_us)
+expire (ParEngine  *self,
+        ParTimeout *timeout,
+        gint64      now_us)
 {
   const ParRunSettings *settings = &self->run->settings;
-  ParRecord *record = attempt->record;
-  guint64 index = attempt->index;
-  gboolean is_request = settings->request_timeout > 0
-                        && record->since_us + (gint64) settings->request_timeout * 1000 <= now_us;
+  ParAttempt *attempt = timeout->attempt;
+  guint64 index = timeout->index;
+  ParRecord *record = par_records_get (&self->records, index);
   GValue outcome = G_VALUE_INIT;
 
-  par_value_take_error (&outcome,
-                        g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                                     "request %" REQUEST " timed out after %u ms", index,
-                                     is_request ? settings->request_timeout
-                                                : settings->attempt_timeout));
-  attempt->expired = TRUE;
-  dismiss (self, record, attempt);
-
-  if (!is_request)
+  if (attempt != NULL)
     {
+      par_value_take_error (&outcome, new_timeout_error (index, settings->attempt_timeout));
+      attempt->expired = TRUE;
+      dismiss (self, record, attempt);
       fail_attempt (self, record, index, &outcome, now_us);
       return;
     }
 
+  par_value_take_error (&outcome, new_timeout_error (index, settings->request_timeout));
+  for (attempt = record->attempts; attempt != NULL; attempt = attempt->next_of_record)
+    attempt->expired = TRUE;
   if (record->n_attempts > 1)
     keep_error (record, g_value_get_boxed (&outcome));
   settle (self, record, index, PAR_REQUEST_STATE_FAILED, &outcome, now_us);
 }
 
-static ParAttempt *
-first_timer (ParEngine *self)
+static ParTimeout *
+get_first_timeout (ParEngine *self)
 {
-  GSequenceIter *first = g_sequence_get_begin_iter (self->timers);
+  GSequenceIter *first = g_sequence_get_begin_iter (self->timeouts);
 
   return g_sequence_iter_is_end (first) ? NULL : g_sequence_get (first);
 }
@@ -1084,13 +1128,13 @@ run_is_over (ParEngine *self)
 static gint64
 get_next_time (ParEngine *self)
 {
-  ParAttempt *attempt = first_timer (self);
-  gint64 next_us = 0;
+  ParTimeout *timeout = get_first_timeout (self);
+  gint64 next_us;
 
-  if (self->run == NULL || self->sweeping)
+  if (!run_is_open (self) || !has_open_requests (self))
     return PAR_CLOCK_NEVER;
 
-  next_us = earlier (self->run->deadline_us, attempt != NULL ? attempt->timer_us : 0);
+  next_us = earlier (self->run->deadline_us, timeout != NULL ? timeout->when_us : 0);
 
   return next_us > 0 ? next_us : PAR_CLOCK_NEVER;
 }
@@ -1101,14 +1145,15 @@ has_urgent_news (ParEngine *self)
 {
   const ParRun *run = self->run;
 
-  if (self->cancellables->len > 0 || is_sweeping (self)
+  if (self->poked || self->cancellables->len > 0 || is_sweeping (self)
       || (run_is_over (self) && !self->held_back))
     return TRUE;
-  if (run == NULL || self->sweeping)
+  if (!run_is_open (self))
     return self->n_out != self->seen_out;
 
   return run->cause != PAR_RUN_CAUSE_NONE
-         || (run->cancellable != NULL && g_cancellable_is_cancelled (run->cancellable));
+         || (run->cancellable != NULL && has_open_requests (self)
+             && g_cancellable_is_cancelled (run->cancellable));
 }
 
 static gboolean
@@ -1169,14 +1214,15 @@ par_engine_collect (ParEngine *self,
   par_host_lock (&self->host);
 
   self->owner_state = PAR_OWNER_BUSY;
+  self->poked = FALSE;
 
   if (self->run != NULL)
     {
-      ParAttempt *attempt;
+      ParTimeout *timeout;
 
-      while (!self->sweeping && (attempt = first_timer (self)) != NULL
-             && attempt->timer_us <= now_us)
-        expire_attempt (self, attempt, now_us);
+      while (!self->sweeping && (timeout = get_first_timeout (self)) != NULL
+             && timeout->when_us <= now_us)
+        expire (self, timeout, now_us);
 
       if (!check_run (self, now_us))
         sweep (self, now_us);
@@ -1205,9 +1251,12 @@ par_engine_collect (ParEngine *self,
                && run_is_over (self);
   if (news->over)
     {
-      self->sweeping = TRUE;
-      self->sweep_index = self->records.end;
-      self->sweep_end = self->records.end;
+      if (!self->sweeping)
+        {
+          self->sweeping = TRUE;
+          self->sweep_index = self->records.end;
+          self->sweep_end = self->records.end;
+        }
       self->run->was_held = self->n_holds > 0;
       if (self->debug)
         log_end (self);
@@ -1309,11 +1358,18 @@ par_engine_is_owner (ParEngine *self)
 
 /* Called by the source. Returns FALSE if somebody else is the owner now. */
 gboolean
-par_engine_start_dispatch (ParEngine *self)
+par_engine_start_dispatch (ParEngine *self,
+                           GSource   *source)
 {
   gboolean is_free;
 
   par_host_lock (&self->host);
+  if (self->source != source)
+    {
+      par_host_unlock (&self->host);
+      return FALSE;
+    }
+
   /* Requests that are held back belong to the thread that fetches them. */
   is_free = !self->in_do && (self->owner == g_thread_self ()
                              || (g_atomic_int_get (&self->n_publishing) == 0
@@ -1324,11 +1380,11 @@ par_engine_start_dispatch (ParEngine *self)
       self->owner_state = PAR_OWNER_BUSY;
       g_atomic_int_inc (&self->n_publishing);
     }
-  else if (self->source != NULL)
+  else
     {
       /* Who waits looks by itself, and has this source woken at its end. */
-      g_source_set_ready_time (self->source, self->in_do || self->held_back
-                                             ? -1 : g_get_monotonic_time () + NAP_US);
+      g_source_set_ready_time (source, self->in_do || self->held_back
+                                       ? -1 : g_get_monotonic_time () + NAP_US);
     }
   par_host_unlock (&self->host);
 
@@ -1345,7 +1401,7 @@ par_engine_exit (ParEngine *self,
   par_host_lock (&self->host);
   self->in_do = FALSE;
   self->owner = owner;
-  self->has_left = has_left;
+  self->has_left = has_left && self->run == NULL;
   g_atomic_int_add (&self->n_publishing, -1);
   rest (self, FALSE);
   par_host_unlock (&self->host);
@@ -1353,17 +1409,20 @@ par_engine_exit (ParEngine *self,
   do_chores (&self->host);
 }
 
-/* Changes the source by which the owner waits for news when it is not in a do(). The source is
- * consumed and may be NULL. */
+/* Changes the source by which the owner waits for news when it is not in a do(). The source, which
+ * is consumed, may be NULL; @owner is whose it is, or NULL for who is the owner. */
 void
 par_engine_set_source (ParEngine *self,
-                       GSource   *source)
+                       GSource   *source,
+                       GThread   *owner)
 {
   GSource *old;
 
   par_host_lock (&self->host);
   old = self->source;
   self->source = source;
+  if (owner != NULL)
+    self->owner = owner;
   rest (self, FALSE);
   par_host_unlock (&self->host);
 
@@ -1422,25 +1481,27 @@ par_engine_end_dispatch (ParEngine *self,
 void
 par_engine_close (ParEngine *self)
 {
-  par_engine_set_source (self, NULL);
+  par_engine_set_source (self, NULL, NULL);
 
   for (guint64 index = self->records.first; index < self->records.end; index++)
     {
-      ParRecord *record = par_records_get (&self->records, index);
-      ParRecordDetail *detail;
       ParTrash trash = { G_VALUE_INIT, NULL, NULL };
-
-      if (record == NULL || record->removed)
-        continue;
+      ParRecordDetail *detail = NULL;
+      ParRecord *record;
 
       par_host_lock (&self->host);
-      detail = g_steal_pointer (&record->detail);
-      trash.value = record->outcome;
-      record->outcome = (GValue) G_VALUE_INIT;
-      if (record->n_out == 0)
+      record = par_records_get (&self->records, index);
+      if (record != NULL && !record->removed)
         {
-          trash.data = record->data;
-          trash.destroy = g_steal_pointer (&record->destroy);
+          g_assert (par_record_has_settled (record));
+          detail = g_steal_pointer (&record->detail);
+          trash.value = record->outcome;
+          record->outcome = (GValue) G_VALUE_INIT;
+          if (record->n_out == 0)
+            {
+              trash.data = record->data;
+              trash.destroy = g_steal_pointer (&record->destroy);
+            }
         }
       par_host_unlock (&self->host);
 

@@ -14,7 +14,7 @@ typedef struct
 {
   /* These two are called with no lock held, by an attempt and by a request. */
   gpointer (*get_request) (ParHost *self,
-                           guint64  index);
+                           gpointer attempt);
   void     (*cancel)      (ParHost *self,
                            guint64  index);
   void     (*free)        (ParHost *self);

@@ -7,6 +7,15 @@
 
 G_BEGIN_DECLS
 
+/* When an attempt, or a whole request, is too late. */
+typedef struct
+{
+  gint64 when_us;
+  guint64 index;
+  ParAttempt *attempt;  /* NULL: the request */
+  GSequenceIter *iter;
+} ParTimeout;
+
 /* What few records need. Guarded by the host's lock. */
 typedef struct
 {
@@ -14,6 +23,7 @@ typedef struct
   int priority;
   gboolean once;      /* one attempt only */
   guint winner;       /* if it was not the first */
+  ParTimeout *timeout;  /* when the request is too late */
   GPtrArray *errors;  /* (owned) of all attempts that failed, if there may be several */
 } ParRecordDetail;
 
@@ -40,16 +50,13 @@ typedef struct
   float queued_us;
   float elapsed_us;  /* a float is exact to 16 seconds and to a millisecond for hours */
 
-  /* Guarded by the host's lock. Neighbours that different threads write are whole bytes. */
-  guint8 state : 3;
+  /* Guarded by the host's lock. */
+  guint8 state;
   guint8 reason : 3;
   guint8 collected : 1;  /* the owner has seen that it settled */
   guint8 removed : 1;    /* no row of the model any more */
   guint8 n_attempts;
   guint8 n_out;          /* functions that have not returned, live or not */
-
-  /* The owner's. */
-  guint8 published;
 } ParRecord;
 
 G_STATIC_ASSERT (GLIB_SIZEOF_VOID_P != 8 || sizeof (ParRecord) == 64);
@@ -78,7 +85,7 @@ void             par_records_clear        (ParRecords      *self);
 ParRecord       *par_records_add          (ParRecords      *self);
 void             par_records_remove       (ParRecords      *self,
                                            guint64          index);
-void             par_records_drop         (ParRecords      *self,
+void             par_records_release      (ParRecords      *self,
                                            guint64          index);
 guint64          par_records_get_position (ParRecords      *self,
                                            guint64          index);

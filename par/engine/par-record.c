@@ -57,9 +57,10 @@ par_records_add (ParRecords *self)
   return record;
 }
 
-static void
-release_chunk (ParRecords *self,
-               guint64     index)
+/* Lets go of a removed record that no attempt has any more. */
+void
+par_records_release (ParRecords *self,
+                     guint64     index)
 {
   ParChunk **chunk = chunk_of (self, index);
   guint n_gone = 0;
@@ -91,15 +92,7 @@ par_records_remove (ParRecords *self,
   self->n_rows--;
   (*chunk_of (self, index))->n_rows--;
   if (record->n_out == 0)
-    release_chunk (self, index);
-}
-
-/* Lets go of a removed record whose last attempt has returned. */
-void
-par_records_drop (ParRecords *self,
-                  guint64     index)
-{
-  release_chunk (self, index);
+    par_records_release (self, index);
 }
 
 /* The number of rows before a record. */
