@@ -1831,14 +1831,17 @@ par_requests_is_running (ParRequests *self)
   return self->running;
 }
 
-/* To emit signals nobody hears would cost more than all the rest of adding a request. */
+/* To emit signals nobody hears would cost more than all the rest of adding a request. Mostly there
+ * are no handlers at all, which is known soonest. */
 static gboolean
-is_anyone_listening (ParRequests *self)
+has_handlers (ParRequests *self)
 {
-  /* Mostly there are no handlers at all, which is known soonest. */
-  if (g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) == 0)
-    return FALSE;
+  return g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) != 0;
+}
 
+static gboolean
+wants_rows (ParRequests *self)
+{
   return g_signal_has_handler_pending (self, signals[SIGNAL_ITEMS_CHANGED], 0, TRUE)
          || g_signal_has_handler_pending (self, signals[SIGNAL_NOTIFY], 0, TRUE);
 }
@@ -1852,11 +1855,21 @@ add_record (ParRequests    *self,
 {
   int priority = object != NULL ? par_request_get_priority (object) : 0;
   gboolean once = object != NULL && !par_request_get_idempotent (object);
-  gboolean is_heard = is_anyone_listening (self);
+  guint64 *n_heard = NULL;
   guint64 n_new = 0;
-  guint64 index = par_engine_add (self->engine, function, user_data, destroy,
-                                  object, priority, once, is_heard ? &n_new : NULL);
+  guint64 index;
 
+  if (has_handlers (self))
+    {
+      /* It may start before the owner looks. */
+      if (wants_started (self))
+        par_engine_want_starts (self->engine, TRUE);
+      if (wants_rows (self))
+        n_heard = &n_new;
+    }
+
+  index = par_engine_add (self->engine, function, user_data, destroy, object, priority, once,
+                          n_heard);
   if (n_new > 0)
     {
       par_publisher_add_rows (&self->publisher, n_new);

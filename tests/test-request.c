@@ -313,11 +313,11 @@ properties_are_fixed_once_added (Fixture       *fixture,
   g_object_set (request, "key", "example.org", "priority", 5, "idempotent", FALSE, NULL);
   par_requests_add (fixture->requests, request);
 
-  critical ("is_fixed");
+  critical ("key*fixed once it has been added");
   par_request_set_key (request, "example.com");
-  critical ("is_fixed");
+  critical ("priority*fixed once it has been added");
   par_request_set_priority (request, 6);
-  critical ("is_fixed");
+  critical ("idempotent*fixed once it has been added");
   par_request_set_idempotent (request, TRUE);
   g_test_assert_expected_messages ();
   par_request_set_label (request, "Oakland");
@@ -338,7 +338,7 @@ properties_of_functions_are_fixed (Fixture       *fixture,
 
   par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
   request = par_requests_get_request (fixture->requests, 0);
-  critical ("is_fixed");
+  critical ("priority*fixed once it has been added");
   par_request_set_priority (request, -1);
   g_test_assert_expected_messages ();
   par_request_set_label (request, "Oakland");
