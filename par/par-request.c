@@ -490,17 +490,16 @@ par_request_publish (ParRequest      *self,
     }
   *report->outcome = (GValue) G_VALUE_INIT;
 
-  g_mutex_lock (&priv->lock);
-  host = g_steal_pointer (&priv->host);
-  g_mutex_unlock (&priv->lock);
-
   if (PAR_REQUEST_GET_CLASS (self)->settled != NULL)
     PAR_REQUEST_GET_CLASS (self)->settled (self);
 
   /* Without a host it was made just now, and nobody listens yet. */
-  if (host == NULL)
+  if (priv->host == NULL)
     return;
 
+  g_mutex_lock (&priv->lock);
+  host = g_steal_pointer (&priv->host);
+  g_mutex_unlock (&priv->lock);
   par_host_unref (host);
   g_object_freeze_notify (object);
   g_object_notify_by_pspec (object, properties[PROP_STATE]);
@@ -519,7 +518,8 @@ par_request_is_reusable (ParRequest *self)
   GObject *object = G_OBJECT (self);
 
   return g_atomic_int_get (&object->ref_count) == 1 && object->qdata == NULL
-         && get_private (self)->label == NULL;
+         && get_private (self)->label == NULL
+         && g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) == 0;
 }
 
 /* Makes an object that nobody else has that of another request, which is published next. */

@@ -1861,8 +1861,8 @@ add_record (ParRequests    *self,
 
   if (has_handlers (self))
     {
-      /* It may start before the owner looks. */
-      if (wants_started (self))
+      /* During a run it may start before the owner looks. */
+      if (g_atomic_int_get (&self->claimed) && wants_started (self))
         par_engine_want_starts (self->engine, TRUE);
       if (wants_rows (self))
         n_heard = &n_new;

@@ -132,12 +132,11 @@ pop_entry (void)
   return entry;
 }
 
-void
-par_debug_print (void)
+static void
+print_entries (void)
 {
   Entry *entry;
 
-  g_rec_mutex_lock (&print_lock);
   while ((entry = pop_entry ()) != NULL)
     {
       if (entry->line != NULL)
@@ -148,5 +147,37 @@ par_debug_print (void)
       g_free (entry->message);
       g_free (entry);
     }
+}
+
+/* Prints what is queued. When this returns, all that was queued before has been printed. */
+void
+par_debug_print (void)
+{
+  g_rec_mutex_lock (&print_lock);
+  print_entries ();
   g_rec_mutex_unlock (&print_lock);
+}
+
+static gboolean
+has_entries (void)
+{
+  gboolean has;
+
+  g_mutex_lock (&lock);
+  has = !g_queue_is_empty (&entries);
+  g_mutex_unlock (&lock);
+
+  return has;
+}
+
+/* The same, but leaves it to another thread that is printing: its log writer may be waiting for
+ * this one. */
+void
+par_debug_try_print (void)
+{
+  while (has_entries () && g_rec_mutex_trylock (&print_lock))
+    {
+      print_entries ();
+      g_rec_mutex_unlock (&print_lock);
+    }
 }

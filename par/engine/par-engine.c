@@ -147,7 +147,7 @@ do_chores (ParHost *host)
     }
   par_host_unlock (host);
 
-  par_debug_print ();
+  par_debug_try_print ();
 }
 
 static int

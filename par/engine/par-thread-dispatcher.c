@@ -170,9 +170,13 @@ renew (ParThreadDispatcher  *self,
 
   if (G_UNLIKELY (!par_attempt_end (*attempt, &cancellable)))
     {
+      ParAttempt *fresh;
+
       par_host_unlock (self->host);
+      /* The old one may hold the last reference to the host but for the new one's. */
+      fresh = par_attempt_new (self->host);
       g_object_unref (*attempt);
-      *attempt = par_attempt_new (self->host);
+      *attempt = fresh;
       par_host_lock (self->host);
     }
   else if (cancellable != NULL)

@@ -60,14 +60,39 @@ g_free (gpointer memory)
   NEXT (g_free) (memory);
 }
 
-/* Slices that GLib hands out again by itself would look as if they were still in use. */
+/* Slices go from thread to thread within GLib. */
 void
 g_slice_free1 (gsize    size,
                gpointer memory)
 {
-  if (memory != NULL && g_strcmp0 (g_getenv ("G_SLICE"), "always-malloc") == 0)
-    __tsan_write_range (memory, size);
+  if (memory != NULL)
+    {
+      __tsan_write_range (memory, size);
+      __tsan_release (memory);
+    }
   NEXT (g_slice_free1) (size, memory);
+}
+
+gpointer
+g_slice_alloc (gsize size)
+{
+  gpointer memory = NEXT (g_slice_alloc) (size);
+
+  if (memory != NULL)
+    __tsan_acquire (memory);
+
+  return memory;
+}
+
+gpointer
+g_slice_alloc0 (gsize size)
+{
+  gpointer memory = NEXT (g_slice_alloc0) (size);
+
+  if (memory != NULL)
+    __tsan_acquire (memory);
+
+  return memory;
 }
 
 /* What a lock inside GLib does that is taken and released for one call. */

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fails if a file of par/ includes anything but lower layers, if par.h lacks a public header, if
+a public header includes a private one, or if a file has no test."""
+
+import pathlib
+import re
+import sys
+
+LAYERS = [  # lowest first; the files of one layer do not know each other
+    ['version'],
+    ['enums', 'enum-types', 'requests-error'],
+    ['base/clock', 'base/counts', 'base/debug', 'base/trace', 'engine/host', 'policy/latency'],
+    ['attempt'],
+    ['engine/dispatcher', 'engine/record', 'engine/run'],
+    ['engine/queue', 'engine/thread-dispatcher'],
+    ['engine/engine'],
+    ['request'],
+    ['publisher', 'stats', 'task-request'],
+    ['requests'],
+]
+
+GENERATED = ['version', 'enum-types']  # so that there is no header to be found here
+
+TESTED_BY = {  # files without a test of their own name
+    'base/clock': 'engine',  # which puts in another clock, and all others use this one
+    'base/trace': 'engine',  # which calls it; what it does only sysprof can see
+    'task-request': 'thread-dispatcher',
+}
+
+root = pathlib.Path(sys.argv[1])
+folder = root / 'par'
+tests = root / 'tests'
+rank = {noun: level for level, nouns in enumerate(LAYERS) for noun in nouns}
+complaints = []
+
+
+def is_private(name):
+    return name.endswith('-private.h')
+
+
+def get_noun(name):
+    """The noun of a file below par/: 'engine/run' for 'engine/par-run-private.h'."""
+    return re.sub(r'(^|/)par-(.+?)(-private)?\.(c|h|h\.in)$', r'\1\2', name)
+
+
+def find_includes(path):
+    """The files below par/ that a file of it includes, with the line numbers."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        found = re.match(r'\s*#\s*include\s*(?:<par/|")(.*?)[>"]', line)
+        if not found or not re.search(r'(^|/)par-[^/]*\.h$', found[1]):
+            continue
+        # An include by quotes is looked for beside the file first.
+        beside = (path.parent / found[1]).resolve()
+        if '"' in line and beside.is_file():
+            yield number, str(beside.relative_to(folder.resolve()))
+        else:
+            yield number, found[1]
+
+
+def check_includes(path, name):
+    noun = get_noun(name)
+    if noun not in rank:
+        complaints.append(f'{name}: in no layer')
+        return
+    for number, included in find_includes(path):
+        other = get_noun(included)
+        if other not in rank:
+            complaints.append(f'{name}:{number}: {included} is in no layer')
+        elif other != noun and rank[other] >= rank[noun]:
+            complaints.append(f'{name}:{number}: {other} is not below {noun}')
+        if name.endswith('.h') and not is_private(name) and is_private(included):
+            complaints.append(f'{name}:{number}: a public header includes {included}')
+
+
+def check_umbrella(names):
+    included = {other for _, other in find_includes(folder / 'par.h')}
+    public = {name for name in names if name.endswith('.h') and not is_private(name)}
+    public = public - {'par.h'} | {f'par-{noun}.h' for noun in GENERATED}
+    complaints.extend(f'par.h: {name} is missing' for name in sorted(public - included))
+    complaints.extend(f'par.h: {name} is no public header' for name in sorted(included - public))
+
+
+def check_test(name):
+    noun = get_noun(name)
+    own = tests / f'test-{pathlib.PurePath(noun).name}.c'
+    covering = TESTED_BY.get(noun)
+    if covering is None and not own.is_file():
+        complaints.append(f'{name}: {own.name} is missing')
+    elif covering is not None and own.is_file():
+        complaints.append(f'{name}: has {own.name}, and need not be in TESTED_BY')
+    elif covering is not None and not (tests / f'test-{covering}.c').is_file():
+        complaints.append(f'{name}: test-{covering}.c, in TESTED_BY, is missing')
+
+
+paths = [path for pattern in ('*.c', '*.h', '*.h.in') for path in sorted(folder.rglob(pattern))]
+names = [str(path.relative_to(folder)) for path in paths]
+
+for path, name in zip(paths, names):
+    if name != 'par.h':
+        check_includes(path, name)
+    if name.endswith('.c'):
+        check_test(name)
+check_umbrella(names)
+
+nouns = {get_noun(name) for name in names} | set(GENERATED)
+complaints.extend(f'{noun}: in a layer, but there is no such file'
+                  for noun in rank if noun not in nouns)
+
+print(*complaints, sep='\n')
+sys.exit(bool(complaints))
