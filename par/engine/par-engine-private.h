@@ -99,6 +99,7 @@ typedef struct
   guint concurrency;
   gboolean paused;
   guint n_holds;
+  gboolean is_closed;     /* nobody can ask for a request any more */
   gboolean debug;
   gboolean trace;
 

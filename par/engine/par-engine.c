@@ -667,7 +667,7 @@ ref_object (ParEngine *self,
 {
   ParRecordDetail *detail;
 
-  if (record == NULL || record->removed)
+  if (record == NULL || record->removed || self->is_closed)
     return NULL;
 
   detail = par_record_get_detail (record);
@@ -1483,6 +1483,11 @@ par_engine_close (ParEngine *self)
 {
   par_engine_set_source (self, NULL, NULL);
 
+  par_host_lock (&self->host);
+  self->is_closed = TRUE;
+  self->has_left = TRUE;
+  par_host_unlock (&self->host);
+
   for (guint64 index = self->records.first; index < self->records.end; index++)
     {
       ParTrash trash = { G_VALUE_INIT, NULL, NULL };
@@ -1510,8 +1515,5 @@ par_engine_close (ParEngine *self)
         free_detail (detail);
     }
 
-  par_host_lock (&self->host);
-  self->has_left = TRUE;
-  par_host_unlock (&self->host);
   do_chores (&self->host);
 }
