@@ -310,7 +310,10 @@ par_attempt_end (ParAttempt    *self,
   self->ended = TRUE;
   if (g_atomic_int_get (&object->ref_count) != 1 || object->qdata != NULL
       || g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) != 0)
-    return FALSE;
+    {
+      g_atomic_int_set (&self->outcome, PAR_OUTCOME_ENDED);
+      return FALSE;
+    }
 
   *cancellable = g_steal_pointer (&self->cancellable);
 

@@ -438,8 +438,12 @@ par_request_adopt (gpointer  object,
 gboolean
 par_request_can_run (ParRequest *self)
 {
-  return PAR_REQUEST_GET_CLASS (self)->run != par_request_real_run
-         || get_private (self)->function != NULL;
+  ParRequestClass *klass = PAR_REQUEST_GET_CLASS (self);
+
+  if (klass->run == par_request_real_run)
+    return get_private (self)->function != NULL;
+
+  return klass->run != NULL;
 }
 
 void
@@ -984,30 +988,26 @@ par_request_get_error (ParRequest *self)
  *
  * Gets the errors of all attempts that have failed, once the request has settled.
  *
- * A request that succeeded may have some too.
+ * A request that succeeded may have some too. The errors belong to the request, and the array to
+ * the caller.
  *
- * Returns: (transfer full) (element-type GError): the errors, in the order in which they came
+ * Returns: (transfer container) (element-type GError): the errors, in the order in which they came
  *
  * Since: 0.1
  */
 GPtrArray *
 par_request_get_attempt_errors (ParRequest *self)
 {
-  GPtrArray *errors = g_ptr_array_new_with_free_func ((GDestroyNotify) g_error_free);
+  GPtrArray *errors = g_ptr_array_new ();
   ParRequestPrivate *priv;
 
   g_return_val_if_fail (PAR_IS_REQUEST (self), errors);
 
   priv = get_private (self);
   if (priv->errors != NULL)
-    {
-      for (guint i = 0; i < priv->errors->len; i++)
-        g_ptr_array_add (errors, g_error_copy (g_ptr_array_index (priv->errors, i)));
-    }
+    g_ptr_array_extend (errors, priv->errors, NULL, NULL);
   else if (priv->state == PAR_REQUEST_STATE_FAILED)
-    {
-      g_ptr_array_add (errors, g_error_copy (priv->error));
-    }
+    g_ptr_array_add (errors, priv->error);
 
   return errors;
 }

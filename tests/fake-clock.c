@@ -15,6 +15,7 @@ struct _FakeClock
   gint64 now_us;
   GPtrArray *sleepers;
   GHashTable *armed;  /* of GSource to gint64 */
+  GPtrArray *engines; /* (owned) that read the clock */
 };
 
 typedef struct
@@ -94,14 +95,25 @@ fake_clock_new (void)
   g_cond_init (&self->changed);
   self->now_us = G_USEC_PER_SEC;
   self->sleepers = g_ptr_array_new ();
+  self->engines = g_ptr_array_new_with_free_func (par_host_unref);
   self->armed = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) g_source_unref, g_free);
 
   return self;
 }
 
+/* A worker may read the clock until it has let go of its engine. */
 void
 fake_clock_free (FakeClock *self)
 {
+  for (guint i = 0; i < self->engines->len; i++)
+    {
+      ParHost *host = self->engines->pdata[i];
+
+      while (!g_atomic_ref_count_compare (&host->ref_count, 1))
+        g_thread_yield ();
+    }
+  g_ptr_array_unref (self->engines);
+
   g_hash_table_unref (self->armed);
   g_ptr_array_unref (self->sleepers);
   g_cond_clear (&self->changed);
@@ -109,12 +121,15 @@ fake_clock_free (FakeClock *self)
   g_free (self);
 }
 
-/* The clock must outlive the requests and their attempts. */
+/* The clock must be freed after the requests. */
 void
 fake_clock_give (FakeClock   *self,
                  ParRequests *requests)
 {
-  par_requests_get_engine (requests)->clock = &self->parent;
+  ParEngine *engine = par_requests_get_engine (requests);
+
+  engine->clock = &self->parent;
+  g_ptr_array_add (self->engines, par_host_ref (engine));
 }
 
 void

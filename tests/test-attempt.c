@@ -28,6 +28,8 @@ tear_down (Fixture       *fixture,
            gconstpointer  data)
 {
   gate_open (&fixture->gate);
+  if (fixture->requests != NULL)
+    wait_for_attempts (fixture->requests);
   gate_wait_passed (&fixture->gate, fixture->gate.n_arrived);
   g_clear_object (&fixture->request);
   g_clear_object (&fixture->attempt);
@@ -1215,7 +1217,8 @@ main (int   argc,
   add ("attempts-are-numbered", attempts_are_numbered);
   add ("cancellable-of-a-winner-is-left-alone", cancellable_of_a_winner_is_left_alone);
   add ("cancellables-of-losers-are-cancelled", cancellables_of_losers_are_cancelled);
-  add ("cancellable-is-cancelled-when-asked-for-late", cancellable_is_cancelled_when_asked_for_late);
+  add ("cancellable-is-cancelled-when-asked-for-late",
+       cancellable_is_cancelled_when_asked_for_late);
   add ("data-stays-with-its-attempt", data_stays_with_its_attempt);
   add ("kept-attempts-are-not-used-again", kept_attempts_are_not_used_again);
   add ("weak-references-end-with-their-attempt", weak_references_end_with_their_attempt);

@@ -11,6 +11,7 @@ typedef struct
   Gate gate;
   GThread *thread;
   gint64 advance;
+  guint64 n_before;  /* have succeeded before it is moved */
   GError *error;
 } Fixture;
 
@@ -53,12 +54,22 @@ get_state (Fixture *fixture,
   return par_request_get_state (request);
 }
 
+static guint64
+count_succeeded (Fixture *fixture)
+{
+  g_autoptr(ParStats) stats = par_requests_get_stats (fixture->requests);
+
+  return par_stats_get_n_succeeded (stats);
+}
+
 static gpointer
 advance_when_stuck (gpointer data)
 {
   Fixture *fixture = data;
 
   gate_wait_arrived (&fixture->gate, 1);
+  while (count_succeeded (fixture) < fixture->n_before)
+    g_thread_yield ();
   fake_clock_wait_for_sleeper (fixture->clock);
   fake_clock_advance (fixture->clock, fixture->advance - 1);
   fake_clock_wait_for_sleeper (fixture->clock);
@@ -88,6 +99,7 @@ timeout_ends_the_run_at_its_time (Fixture       *fixture,
 {
   g_test_summary ("Two of three have come when the time is up: their results can be read.");
 
+  fixture->n_before = 2;
   par_requests_set_concurrency (fixture->requests, 2);
   par_requests_set_timeout (fixture->requests, 250);
   par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
@@ -217,6 +229,7 @@ hold_does_not_outlast_the_timeout (Fixture       *fixture,
   par_requests_set_timeout (fixture->requests, 20);
   gate_open (&fixture->gate);
   par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+  fixture->n_before = 1;
 
   g_assert_false (do_and_advance (fixture, 20));
   g_assert_error (fixture->error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
@@ -278,6 +291,238 @@ async_run_times_out (Fixture       *fixture,
   g_assert_cmpint (get_elapsed (fixture), ==, 250000);
 }
 
+/* Tells what there is to tell at this time. */
+static void
+drain (void)
+{
+  for (guint n = 0; g_main_context_iteration (NULL, FALSE); n++)
+    g_assert_cmpuint (n, <, 1000);
+}
+
+/* Checks that request 0, of which the only attempt so far has failed, fails 100 ms after its start
+ * and not before, and that the run is over then. */
+static void
+assert_times_out_at_100_ms (Fixture       *fixture,
+                            GAsyncResult **result)
+{
+  g_autoptr(ParRequest) request = NULL;
+
+  g_assert_null (*result);
+  fake_clock_advance (fixture->clock, 49);
+  drain ();
+  g_assert_null (*result);
+  g_assert_cmpint (get_elapsed (fixture), ==, 99000);
+  fake_clock_advance (fixture->clock, 1);
+  drain ();
+  g_assert_nonnull (*result);
+
+  g_assert_false (par_requests_do_finish (fixture->requests, *result, &fixture->error));
+  g_assert_error (fixture->error, PAR_REQUESTS_ERROR, PAR_REQUESTS_ERROR_FAILED);
+  g_assert_cmpint (get_elapsed (fixture), ==, 100000);
+
+  request = par_requests_get_request (fixture->requests, 0);
+  g_assert_cmpint (par_request_get_state (request), ==, PAR_REQUEST_STATE_FAILED);
+  g_assert_true (g_error_matches (par_request_get_error (request),
+                                  G_IO_ERROR, G_IO_ERROR_TIMED_OUT));
+  g_assert_cmpint (par_request_get_elapsed (request), ==, 100000);
+  g_assert_cmpuint (par_request_get_n_attempts (request), ==, 1);
+}
+
+static void
+request_timeout_comes_while_a_copy_waits (Fixture       *fixture,
+                                          gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+
+  g_test_summary ("The only slot is kept by a deaf attempt that is too late: nothing else would end "
+                  "the request.");
+
+  par_requests_set_concurrency (fixture->requests, 1);
+  par_requests_set_redundancy (fixture->requests, 2);
+  par_requests_set_attempt_timeout (fixture->requests, 50);
+  par_requests_set_request_timeout (fixture->requests, 100);
+  par_requests_add_thread (fixture->requests, pass_gate_deaf, &fixture->gate, NULL);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  gate_wait_arrived (&fixture->gate, 1);
+  drain ();
+
+  fake_clock_advance (fixture->clock, 50);
+  drain ();
+  assert_times_out_at_100_ms (fixture, &result);
+}
+
+static void
+pause_and_fail (ParAttempt  *attempt,
+                gpointer     user_data,
+                GError     **error)
+{
+  par_requests_set_paused (user_data, TRUE);
+  fail (attempt, NULL, error);
+}
+
+static void
+request_timeout_comes_while_paused (Fixture       *fixture,
+                                    gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+
+  g_test_summary ("The first attempt has failed at once, and its copy may not start.");
+
+  par_requests_set_concurrency (fixture->requests, 1);
+  par_requests_set_redundancy (fixture->requests, 2);
+  par_requests_set_request_timeout (fixture->requests, 100);
+  par_requests_set_timeout (fixture->requests, 2000);
+  par_requests_add_thread (fixture->requests, pause_and_fail, fixture->requests, NULL);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  for (;;)
+    {
+      g_autoptr(ParStats) stats = par_requests_get_stats (fixture->requests);
+
+      if (par_stats_get_n_attempts_failed (stats) == 1)
+        break;
+      g_thread_yield ();
+    }
+  drain ();
+
+  fake_clock_advance (fixture->clock, 50);
+  drain ();
+  assert_times_out_at_100_ms (fixture, &result);
+}
+
+/* Checks that every attempt is counted once. */
+static void
+assert_attempts (Fixture *fixture,
+                 guint64  n_won,
+                 guint64  n_failed,
+                 guint64  n_lost,
+                 guint64  n_running)
+{
+  g_autoptr(ParStats) stats = par_requests_get_stats (fixture->requests);
+
+  g_assert_cmpuint (par_stats_get_n_attempts_won (stats), ==, n_won);
+  g_assert_cmpuint (par_stats_get_n_attempts_failed (stats), ==, n_failed);
+  g_assert_cmpuint (par_stats_get_n_attempts_lost (stats), ==, n_lost);
+  g_assert_cmpuint (par_stats_get_n_attempts_running (stats), ==, n_running);
+  g_assert_cmpuint (par_stats_get_n_attempts (stats), ==, n_won + n_failed + n_lost + n_running);
+}
+
+static void
+expired_attempts_count_once (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_test_summary ("One that is too late runs until it returns, and has failed then; it is not lost.");
+
+  if (data != NULL)
+    par_requests_set_attempt_timeout (fixture->requests, 50);
+  else
+    par_requests_set_request_timeout (fixture->requests, 50);
+  /* One after the other, so that those that answer have when the time goes on. */
+  par_requests_set_concurrency (fixture->requests, 1);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  par_requests_add_thread (fixture->requests, fail, NULL, NULL);
+  par_requests_add_thread (fixture->requests, pass_gate_deaf, &fixture->gate, NULL);
+
+  g_assert_false (do_and_advance (fixture, 50));
+  assert_attempts (fixture, 1, 1, 0, 1);
+
+  gate_open (&fixture->gate);
+  wait_for_attempts (fixture->requests);
+  assert_attempts (fixture, 1, 2, 0, 0);
+}
+
+/* Checks that the loop would sleep until somebody wakes it: time it does not wait for either. */
+static void
+assert_rests (void)
+{
+  drain ();
+  for (guint i = 0; i < 100; i++)
+    g_assert_false (g_main_context_iteration (NULL, FALSE));
+}
+
+static void
+pass_gate_if_copy (ParAttempt  *attempt,
+                   gpointer     gate,
+                   GError     **error)
+{
+  if (par_attempt_get_number (attempt) > 1)
+    {
+      pass_gate_deaf (attempt, gate, error);
+    }
+  else
+    {
+      gate_wait_arrived (gate, 1);
+      par_attempt_return_boolean (attempt, TRUE);
+    }
+}
+
+static void
+run_that_waits_rests_past_its_time (Fixture       *fixture,
+                                    gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+
+  g_test_summary ("With all settled, a deadline that passes neither ends the run nor keeps it busy.");
+
+  par_requests_set_redundancy (fixture->requests, 2);
+  par_requests_set_wait_for_attempts (fixture->requests, TRUE);
+  par_requests_set_timeout (fixture->requests, 200);
+  par_requests_add_thread (fixture->requests, pass_gate_if_copy, &fixture->gate, NULL);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  while (par_requests_get_n_succeeded (fixture->requests) < 1)
+    g_main_context_iteration (NULL, TRUE);
+
+  fake_clock_advance (fixture->clock, 300);
+  assert_rests ();
+  g_assert_null (result);
+
+  gate_open (&fixture->gate);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (par_requests_do_finish (fixture->requests, result, &fixture->error));
+  g_assert_no_error (fixture->error);
+}
+
+static void
+pulled_run_rests_past_its_time (Fixture       *fixture,
+                                gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  ParRequest *request;
+  guint n = 1;
+
+  g_test_summary ("What had settled in time is fetched after it, as it is.");
+
+  par_requests_set_timeout (fixture->requests, 100);
+  for (guint i = 0; i < 3; i++)
+    par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  par_requests_next_async (fixture->requests, NULL, take_result, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  request = par_requests_next_finish (fixture->requests, result, &fixture->error);
+  g_assert_no_error (fixture->error);
+  g_object_unref (request);
+
+  for (;;)
+    {
+      g_autoptr(ParStats) stats = par_requests_get_stats (fixture->requests);
+
+      if (par_stats_get_n_succeeded (stats) == 3)
+        break;
+      g_thread_yield ();
+    }
+  fake_clock_advance (fixture->clock, 200);
+  assert_rests ();
+
+  while ((request = par_requests_next (fixture->requests, NULL, &fixture->error)) != NULL)
+    {
+      g_assert_cmpint (par_request_get_state (request), ==, PAR_REQUEST_STATE_SUCCEEDED);
+      g_object_unref (request);
+      n++;
+    }
+  g_assert_no_error (fixture->error);
+  g_assert_cmpuint (n, ==, 3);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -285,6 +530,8 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
 #define add(name, func) g_test_add ("/par/engine/" name, Fixture, NULL, set_up, func, tear_down)
+#define add_with(name, data, func) \
+  g_test_add ("/par/engine/" name, Fixture, GUINT_TO_POINTER (data), set_up, func, tear_down)
   add ("timeout-ends-the-run-at-its-time", timeout_ends_the_run_at_its_time);
   add ("request-timeout-fails-the-request", request_timeout_fails_the_request);
   add ("attempt-timeout-fails-the-attempt", attempt_timeout_fails_the_attempt);
@@ -292,6 +539,13 @@ main (int   argc,
   add ("hold-does-not-outlast-the-timeout", hold_does_not_outlast_the_timeout);
   add ("paused-run-still-times-out", paused_run_still_times_out);
   add ("async-run-times-out", async_run_times_out);
+  add ("request-timeout-comes-while-a-copy-waits", request_timeout_comes_while_a_copy_waits);
+  add ("request-timeout-comes-while-paused", request_timeout_comes_while_paused);
+  add_with ("expired-attempts-count-once/request-timeout", 0, expired_attempts_count_once);
+  add_with ("expired-attempts-count-once/attempt-timeout", 1, expired_attempts_count_once);
+  add ("run-that-waits-rests-past-its-time", run_that_waits_rests_past_its_time);
+  add ("pulled-run-rests-past-its-time", pulled_run_rests_past_its_time);
+#undef add_with
 #undef add
 
   return g_test_run ();

@@ -319,7 +319,7 @@ static void
 bound_takes_effect_at_once (Fixture       *fixture,
                             gconstpointer  data)
 {
-  g_test_summary ("Unbounded, bounded, unbounded: each next attempt is chosen by the bound of then.");
+  g_test_summary ("Unbounded, bounded, unbounded: the bound of the moment chooses.");
 
   add_requests (fixture, 4);
   g_assert_true (take (fixture, FALSE, 3));

@@ -213,7 +213,7 @@ static void
 rows_close_the_holes (Fixture       *fixture,
                       gconstpointer  data)
 {
-  g_test_summary ("Positions count what is left: holes in a chunk, at its ends, whole chunks gone.");
+  g_test_summary ("Positions count what is left: holes in a chunk, at its ends, whole chunks.");
 
   add_records (fixture, 5 * CHUNK_SIZE + 10);
   par_records_remove (&fixture->records, 0);

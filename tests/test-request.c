@@ -84,7 +84,7 @@ tear_down (Fixture       *fixture,
            gconstpointer  data)
 {
   gate_open (&fixture->gate);
-  gate_wait_passed (&fixture->gate, fixture->gate.n_arrived);
+  wait_for_attempts (fixture->requests);
   g_assert_finalize_object (fixture->requests);
   g_string_free (fixture->order, TRUE);
   gate_clear (&fixture->gate);
@@ -187,7 +187,7 @@ nothing_to_run_is_refused (Fixture       *fixture,
   g_autoptr(ParRequest) plain = g_object_new (PAR_TYPE_REQUEST, NULL);
   g_autoptr(ParRequest) empty = g_object_new (TEST_TYPE_EMPTY_REQUEST, NULL);
 
-  g_test_summary ("No function and no run(): a critical that says what to do, and nothing is added.");
+  g_test_summary ("No function and no run(): a critical, and nothing is added.");
 
   critical ("ParRequest has nothing to run*par_request_new_thread*run()");
   g_assert_cmpuint (par_requests_add (fixture->requests, plain), ==, G_MAXUINT64);

@@ -21,7 +21,7 @@ tear_down (Fixture       *fixture,
            gconstpointer  data)
 {
   gate_open (&fixture->gate);
-  gate_wait_passed (&fixture->gate, fixture->gate.n_arrived);
+  wait_for_attempts (fixture->requests);
   g_assert_finalize_object (fixture->requests);
   gate_clear (&fixture->gate);
 }
@@ -201,7 +201,9 @@ figures_are_live (Fixture       *fixture,
     .n_requests = 8, .n_queued = 5, .n_running = 3, .n_attempts = 3, .n_attempts_running = 3,
   });
   g_assert_cmpuint (par_stats_get_peak_attempts (running), ==, 3);
-  assert_figures (end, (Figures) { .n_requests = 8, .n_succeeded = 8, .n_attempts = 8, .n_won = 8 });
+  assert_figures (end, (Figures) {
+    .n_requests = 8, .n_succeeded = 8, .n_attempts = 8, .n_won = 8,
+  });
   g_assert_cmpuint (par_stats_get_peak_attempts (end), ==, 3);
   g_assert_cmpint (par_stats_get_elapsed (end), >=, par_stats_get_elapsed (running));
 }
@@ -252,6 +254,7 @@ static void
 a_copy_is_the_same (Fixture       *fixture,
                     gconstpointer  data)
 {
+  const Figures three = { .n_requests = 3, .n_succeeded = 3, .n_attempts = 3, .n_won = 3 };
   ParStats *stats;
   ParStats *copy;
   ParStats *boxed;
@@ -268,10 +271,10 @@ a_copy_is_the_same (Fixture       *fixture,
   par_stats_free (stats);
 
   add_many (fixture, 5, succeed);
-  assert_figures (copy, (Figures) { .n_requests = 3, .n_succeeded = 3, .n_attempts = 3, .n_won = 3 });
+  assert_figures (copy, three);
   boxed = g_boxed_copy (PAR_TYPE_STATS, copy);
   par_stats_free (copy);
-  assert_figures (boxed, (Figures) { .n_requests = 3, .n_succeeded = 3, .n_attempts = 3, .n_won = 3 });
+  assert_figures (boxed, three);
   g_boxed_free (PAR_TYPE_STATS, boxed);
 }
 

@@ -194,7 +194,8 @@ def way_3_keeps_two_results_when_the_third_is_late():
     def attempt(scale):
         with weather_service('--latency', f'{140 * scale}-{150 * scale}') as service:
             run = service.ask_weather('--concurrency', '2', '--timeout', str(250 * scale))
-        return (run, 250 * scale) if len(cities_with_weather(run)) >= 2 else None
+        # All three in spite of the deadline: nobody had looked at the clock when the last came.
+        return (run, 250 * scale) if len(cities_with_weather(run)) == 2 else None
 
     run, timeout = first_in_time(attempt)
     diagnose(f'a timeout of {timeout} ms ended the run after {run.duration} ms')

@@ -12,8 +12,7 @@ G_BEGIN_DECLS
 gboolean par_debug_is_wanted (void);
 void     par_debug_queue     (const char *format,
                               ...) G_GNUC_PRINTF (1, 2);
-void     par_debug_print     (void);
-void     par_debug_try_print (void);
+void     par_debug_print     (gboolean    wait);
 
 /* For the tests. */
 char    *par_debug_format    (gint64      real_time_us,

@@ -16,14 +16,12 @@ typedef struct
 } Entry;
 
 static GMutex lock;
+static GCond printed;
 
 /* Guarded by the lock. */
 static GQueue entries = G_QUEUE_INIT;
 static gint64 last_line_us;
-
-/* Held while lines are printed, so that they come out in order. Recursive, since a log writer
- * of the program's own may use Par. */
-static GRecMutex print_lock;
+static GThread *printer;  /* one at a time, so that lines come out in order */
 
 static gboolean
 stderr_is_wanted (void)
@@ -120,64 +118,49 @@ par_debug_queue (const char *format,
   g_mutex_unlock (&lock);
 }
 
-static Entry *
-pop_entry (void)
-{
-  Entry *entry;
-
-  g_mutex_lock (&lock);
-  entry = g_queue_pop_head (&entries);
-  g_mutex_unlock (&lock);
-
-  return entry;
-}
-
 static void
-print_entries (void)
+print_entry (Entry *entry)
 {
+  if (entry->line != NULL)
+    fprintf (stderr, "%s\n", entry->line);
+  if (entry->message != NULL)
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_DEBUG, "MESSAGE", "%s", entry->message);
+  g_free (entry->line);
+  g_free (entry->message);
+  g_free (entry);
+}
+
+/* Prints what is queued. If another thread is about it, this waits for it, or leaves it to that
+ * one: its log writer may be waiting for a worker. */
+void
+par_debug_print (gboolean wait)
+{
+  GThread *outer;
   Entry *entry;
 
-  while ((entry = pop_entry ()) != NULL)
-    {
-      if (entry->line != NULL)
-        fprintf (stderr, "%s\n", entry->line);
-      if (entry->message != NULL)
-        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_DEBUG, "MESSAGE", "%s", entry->message);
-      g_free (entry->line);
-      g_free (entry->message);
-      g_free (entry);
-    }
-}
-
-/* Prints what is queued. When this returns, all that was queued before has been printed. */
-void
-par_debug_print (void)
-{
-  g_rec_mutex_lock (&print_lock);
-  print_entries ();
-  g_rec_mutex_unlock (&print_lock);
-}
-
-static gboolean
-has_entries (void)
-{
-  gboolean has;
-
   g_mutex_lock (&lock);
-  has = !g_queue_is_empty (&entries);
-  g_mutex_unlock (&lock);
 
-  return has;
-}
-
-/* The same, but leaves it to another thread that is printing: its log writer may be waiting for
- * this one. */
-void
-par_debug_try_print (void)
-{
-  while (has_entries () && g_rec_mutex_trylock (&print_lock))
+  while (printer != NULL && printer != g_thread_self ())
     {
-      print_entries ();
-      g_rec_mutex_unlock (&print_lock);
+      if (!wait)
+        {
+          g_mutex_unlock (&lock);
+          return;
+        }
+      g_cond_wait (&printed, &lock);
     }
+
+  /* It is this thread if the program's log writer uses Par. */
+  outer = printer;
+  printer = g_thread_self ();
+  while ((entry = g_queue_pop_head (&entries)) != NULL)
+    {
+      g_mutex_unlock (&lock);
+      print_entry (entry);
+      g_mutex_lock (&lock);
+    }
+  printer = outer;
+  g_cond_broadcast (&printed);
+
+  g_mutex_unlock (&lock);
 }

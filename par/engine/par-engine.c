@@ -147,7 +147,7 @@ do_chores (ParHost *host)
     }
   par_host_unlock (host);
 
-  par_debug_try_print ();
+  par_debug_print (FALSE);
 }
 
 static int
@@ -657,7 +657,7 @@ cancel_request (ParHost *host,
     }
   par_host_unlock (host);
 
-  par_debug_print ();
+  par_debug_print (FALSE);
 }
 
 static gpointer
@@ -1265,7 +1265,7 @@ par_engine_collect (ParEngine *self,
   par_host_unlock (&self->host);
 
   if (self->debug)
-    par_debug_print ();
+    par_debug_print (TRUE);
 }
 
 /* Whether the owner should not look for a while: where news pour in, looking costs more than they

@@ -49,7 +49,8 @@ gint64
 par_latency_get_quantile (const ParLatency *self,
                           double            share)
 {
-  guint64 rank = MAX (ceil (share * self->n_values), 1);
+  /* What should be a whole number may come out a little above it. */
+  guint64 rank = MAX (ceil (share * self->n_values - 1e-6), 1);
   guint64 seen = 0;
 
   if (self->n_values == 0)

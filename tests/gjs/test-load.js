@@ -9,6 +9,9 @@ imports.gi.versions.Par = '1';
 const {GLib, GObject, Par} = imports.gi;
 const System = imports.system;
 
+// GJS tells of each call that it blocks by a critical, which is not to end the tests.
+GLib.log_set_always_fatal(GLib.LogLevelFlags.LEVEL_ERROR);
+
 function check(what, condition) {
     if (condition)
         return;
@@ -97,6 +100,7 @@ function checkAsyncRun() {
         error.matches(Par.RequestsError, Par.RequestsError.FAILED));
     checkNoResult(requests.get_item(0));
     check('after all attempts', requests.get_item(0).get_n_attempts() === 3);
+    check('with the error of each', requests.get_item(0).get_attempt_errors().length === 3);
 }
 
 function checkOtherRequests() {
