@@ -334,8 +334,8 @@ request_timeout_comes_while_a_copy_waits (Fixture       *fixture,
 {
   g_autoptr(GAsyncResult) result = NULL;
 
-  g_test_summary ("The only slot is kept by a deaf attempt that is too late: nothing else would end "
-                  "the request.");
+  g_test_summary ("A deaf attempt that is too late keeps the only slot: nothing else would end the "
+                  "request.");
 
   par_requests_set_concurrency (fixture->requests, 1);
   par_requests_set_redundancy (fixture->requests, 2);
@@ -410,7 +410,7 @@ static void
 expired_attempts_count_once (Fixture       *fixture,
                              gconstpointer  data)
 {
-  g_test_summary ("One that is too late runs until it returns, and has failed then; it is not lost.");
+  g_test_summary ("One that is too late runs until it returns; then it has failed, and is not lost.");
 
   if (data != NULL)
     par_requests_set_attempt_timeout (fixture->requests, 50);
@@ -461,7 +461,7 @@ run_that_waits_rests_past_its_time (Fixture       *fixture,
 {
   g_autoptr(GAsyncResult) result = NULL;
 
-  g_test_summary ("With all settled, a deadline that passes neither ends the run nor keeps it busy.");
+  g_test_summary ("A deadline after all has settled neither ends the run nor keeps it busy.");
 
   par_requests_set_redundancy (fixture->requests, 2);
   par_requests_set_wait_for_attempts (fixture->requests, TRUE);

@@ -719,7 +719,8 @@ cancelled_run_that_waits_rests (Fixture       *fixture,
 
   par_requests_set_redundancy (fixture->requests, 2);
   par_requests_set_wait_for_attempts (fixture->requests, TRUE);
-  g_signal_connect (fixture->requests, "completed", G_CALLBACK (cancel_when_completed), cancellable);
+  g_signal_connect (fixture->requests, "completed",
+                    G_CALLBACK (cancel_when_completed), cancellable);
   par_requests_add_thread (fixture->requests, lose_to_first, fixture, NULL);
   par_requests_do_async (fixture->requests, cancellable, take_result, &result);
   while (!g_cancellable_is_cancelled (cancellable))

@@ -22,6 +22,7 @@ typedef struct
   guint n_arriving;  /* asked for, and not yet in their loop */
   guint n_blocked;   /* milliseconds in which nothing has ended though work waited */
   guint duration;    /* of recent calls, in 1/16 us */
+  int long_calls;    /* how many of the recent calls were, up to 1024 */
   guint64 n_ended;
   gboolean watching; /* one of the workers does */
   gconstpointer runner;  /* the one worker that works while calls are short */

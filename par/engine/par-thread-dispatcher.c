@@ -19,6 +19,9 @@
 /* Calls shorter than this cost more in fights for the lock than a second worker gains. */
 #define SHORT_CALL (2 * 16)
 
+/* Half of the recent calls took a millisecond or more. */
+#define MANY_LONG_CALLS 512
+
 /* After so many milliseconds without an end, threads are made as fast as the system can. */
 #define N_BLOCKED_FOR_ALL 10
 
@@ -32,6 +35,7 @@ par_thread_dispatcher_init (ParThreadDispatcher        *self,
   self->client = client;
   self->clock = clock;
   self->duration = SHORT_CALL;
+  self->long_calls = MANY_LONG_CALLS;
   g_mutex_init (&self->pool_lock);
 }
 
@@ -76,8 +80,10 @@ static gboolean
 may_work (ParThreadDispatcher *self,
           gconstpointer        worker)
 {
+  /* Who came because all the others seemed to be blocked leaves when they turn out not to be;
+   * but calls that do block want all the workers there are. */
   if (!calls_are_short (self))
-    return TRUE;
+    return self->long_calls >= MANY_LONG_CALLS || self->n_workers <= get_easy_limit (self);
 
   if (self->runner == NULL)
     self->runner = worker;
@@ -208,6 +214,7 @@ note_end (ParThreadDispatcher *self,
   self->n_ended++;
   self->n_blocked = 0;
   self->duration += ((int) MIN (duration_us * 16, 4 * SHORT_CALL) - (int) self->duration) / 8;
+  self->long_calls += ((duration_us >= 1000 ? 2 * MANY_LONG_CALLS : 0) - self->long_calls) / 8;
 }
 
 /* Calls functions for as long as there are some to be called, with the host's lock held on entry
