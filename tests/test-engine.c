@@ -410,7 +410,7 @@ static void
 expired_attempts_count_once (Fixture       *fixture,
                              gconstpointer  data)
 {
-  g_test_summary ("One that is too late runs until it returns; then it has failed, and is not lost.");
+  g_test_summary ("One that is too late runs until it returns, then has failed, and is not lost.");
 
   if (data != NULL)
     par_requests_set_attempt_timeout (fixture->requests, 50);
