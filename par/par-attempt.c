@@ -308,8 +308,9 @@ par_attempt_end (ParAttempt    *self,
   GObject *object = &self->parent_instance;
 
   self->ended = TRUE;
-  if (g_atomic_int_get (&object->ref_count) != 1 || object->qdata != NULL
-      || g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) != 0)
+  /* Signal handlers are not looked for: no property of an attempt is ever notified of, and all
+   * workers would fight with the owner for GLib's one lock of signals (150 ns a call). */
+  if (g_atomic_int_get (&object->ref_count) != 1 || object->qdata != NULL)
     {
       g_atomic_int_set (&self->outcome, PAR_OUTCOME_ENDED);
       return FALSE;

@@ -1034,36 +1034,6 @@ gweakrefs_end_with_their_attempt (Fixture       *fixture,
 }
 
 static void
-must_not_be_called (void)
-{
-  g_assert_not_reached ();
-}
-
-static void
-mark_with_handler (Fixture    *fixture,
-                   ParAttempt *attempt)
-{
-  g_signal_connect (attempt, "notify", G_CALLBACK (must_not_be_called), fixture);
-}
-
-static void
-check_no_handler (Fixture    *fixture,
-                  ParAttempt *attempt)
-{
-  g_assert_cmpuint (g_signal_handler_find (attempt, G_SIGNAL_MATCH_DATA, 0, 0, NULL, NULL,
-                                           fixture), ==, 0);
-}
-
-static void
-handlers_stay_with_their_attempt (Fixture       *fixture,
-                                  gconstpointer  data)
-{
-  g_test_summary ("Nor one that has a signal handler.");
-
-  do_marked (fixture, mark_with_handler, check_no_handler);
-}
-
-static void
 mark_with_cancellable (Fixture    *fixture,
                        ParAttempt *attempt)
 {
@@ -1223,7 +1193,6 @@ main (int   argc,
   add ("kept-attempts-are-not-used-again", kept_attempts_are_not_used_again);
   add ("weak-references-end-with-their-attempt", weak_references_end_with_their_attempt);
   add ("gweakrefs-end-with-their-attempt", gweakrefs_end_with_their_attempt);
-  add ("handlers-stay-with-their-attempt", handlers_stay_with_their_attempt);
   add ("cancellables-are-not-used-again", cancellables_are_not_used_again);
   add ("cancelled-does-not-spread", cancelled_does_not_spread);
   add ("attempts-may-outlive-the-requests", attempts_may_outlive_the_requests);
