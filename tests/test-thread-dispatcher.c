@@ -153,6 +153,14 @@ tiny_calls_use_few_threads (Fixture       *fixture,
 
   g_test_summary ("A million of them with no bound do not make a million threads.");
 
+  /* Here there may be idle threads that other tests have left. */
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+      g_test_trap_assert_passed ();
+      return;
+    }
+
   for (guint i = 0; i < 1000000; i++)
     par_requests_add_thread (fixture->requests, count_threads, NULL, NULL);
   g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
