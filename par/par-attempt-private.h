@@ -38,6 +38,11 @@ struct _ParAttempt
   int outcome;
   GValue value;
 
+  /* Set when the object is made: its function is called in the owner context, and it ends when it
+   * returns its result or is dropped, else when its function returns. */
+  gboolean is_async;
+  int in_call;  /* atomic: that function has not returned */
+
   /* Guarded by the host's lock. */
   GCancellable *cancellable;
   guint cancelled : 1;
@@ -53,7 +58,8 @@ struct _ParAttempt
   guint expired : 1;  /* it was too late, and so has failed */
 };
 
-ParAttempt   *par_attempt_new           (ParHost        *host);
+ParAttempt   *par_attempt_new           (ParHost        *host,
+                                         gboolean        is_async);
 void          par_attempt_begin         (ParAttempt     *self,
                                          guint64         index,
                                          guint           number,
@@ -61,6 +67,7 @@ void          par_attempt_begin         (ParAttempt     *self,
                                          gint64          started_us);
 void          par_attempt_set_error     (ParAttempt     *self,
                                          GError         *error);
+gboolean      par_attempt_has_returned  (ParAttempt     *self);
 gboolean      par_attempt_take_outcome  (ParAttempt     *self,
                                          GValue         *value);
 GCancellable *par_attempt_cancel        (ParAttempt     *self);

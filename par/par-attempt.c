@@ -17,7 +17,10 @@
  * returned twice is dropped with a warning, what comes after the attempt has ended is dropped
  * without one.
  *
- * A thread attempt ends when its function has returned, not before.
+ * The attempt of a thread request ends when its function has returned, not before. That of an
+ * async request ends when it returns its result, during the call of its function or later, from
+ * any thread; the function keeps a reference until then. When the last reference is dropped and
+ * there was no result, it has failed with [NO_RESULT][error@Par.RequestsError.NO_RESULT].
  *
  * All methods may be called from any thread. The program may keep an attempt that has ended,
  * but there is little to be had from it: it has let go of its request.
@@ -85,6 +88,18 @@ par_attempt_get_property (GObject    *object,
 }
 
 static void
+par_attempt_dispose (GObject *object)
+{
+  ParAttempt *self = PAR_ATTEMPT (object);
+
+  /* Nobody is left who could return a result. */
+  if (self->is_async)
+    self->host->klass->returned (self->host, self);
+
+  G_OBJECT_CLASS (par_attempt_parent_class)->dispose (object);
+}
+
+static void
 par_attempt_finalize (GObject *object)
 {
   ParAttempt *self = PAR_ATTEMPT (object);
@@ -102,6 +117,7 @@ par_attempt_class_init (ParAttemptClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
   object_class->get_property = par_attempt_get_property;
+  object_class->dispose = par_attempt_dispose;
   object_class->finalize = par_attempt_finalize;
 
   /**
@@ -161,14 +177,18 @@ par_attempt_class_init (ParAttemptClass *klass)
 static void
 par_attempt_init (ParAttempt *self)
 {
+  self->ended = TRUE;
+  self->outcome = PAR_OUTCOME_ENDED;
 }
 
 ParAttempt *
-par_attempt_new (ParHost *host)
+par_attempt_new (ParHost  *host,
+                 gboolean  is_async)
 {
   ParAttempt *self = g_object_new (PAR_TYPE_ATTEMPT, NULL);
 
   self->host = par_host_ref (host);
+  self->is_async = is_async;
 
   return self;
 }
@@ -188,6 +208,7 @@ par_attempt_begin (ParAttempt     *self,
   self->deadline_us = 0;
   self->cancelled = FALSE;
   self->ended = FALSE;
+  self->in_call = self->is_async;
   g_atomic_int_set (&self->outcome, PAR_OUTCOME_NONE);
 }
 
@@ -204,6 +225,17 @@ claim (ParAttempt *self)
                "dropped: return only once", self->number, self->index);
 
   return FALSE;
+}
+
+/* Makes what was written the outcome. That ends an async attempt, unless its function is still
+ * being called: then its caller, who looks after that, ends it. */
+static inline void
+set_outcome (ParAttempt *self,
+             ParOutcome  outcome)
+{
+  g_atomic_int_set (&self->outcome, outcome);
+  if (self->is_async && !g_atomic_int_get (&self->in_call))
+    self->host->klass->returned (self->host, self);
 }
 
 static void
@@ -226,7 +258,7 @@ return_value_of_type (ParAttempt    *self,
   if (claim (self))
     {
       self->value = value;
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_VALUE);
+      set_outcome (self, PAR_OUTCOME_VALUE);
     }
   else
     {
@@ -239,9 +271,7 @@ void
 par_attempt_set_error (ParAttempt *self,
                        GError     *error)
 {
-  int outcome = g_atomic_int_get (&self->outcome);
-
-  if (outcome == PAR_OUTCOME_VALUE || outcome == PAR_OUTCOME_ERROR)
+  if (par_attempt_has_returned (self))
     {
       g_warning ("Attempt %u at request %" G_GUINT64_FORMAT " returned a result and then set an "
                  "error, which is dropped: %s", self->number, self->index, error->message);
@@ -250,6 +280,15 @@ par_attempt_set_error (ParAttempt *self,
     }
 
   par_attempt_return_error (self, error);
+}
+
+/* Whether there is a result to be taken. */
+gboolean
+par_attempt_has_returned (ParAttempt *self)
+{
+  int outcome = g_atomic_int_get (&self->outcome);
+
+  return outcome == PAR_OUTCOME_VALUE || outcome == PAR_OUTCOME_ERROR;
 }
 
 /* Moves the outcome out, with the host's lock held: returns whether it is a value, else it is an
@@ -312,7 +351,9 @@ par_attempt_end (ParAttempt    *self,
    * workers would fight with the owner for GLib's one lock of signals (150 ns a call). */
   if (g_atomic_int_get (&object->ref_count) != 1 || object->qdata != NULL)
     {
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_ENDED);
+      /* Who returns a second result from an async attempt is still told so. */
+      if (!self->is_async)
+        g_atomic_int_set (&self->outcome, PAR_OUTCOME_ENDED);
       return FALSE;
     }
 
@@ -477,7 +518,7 @@ par_attempt_return_value (ParAttempt   *self,
   if (claim (self))
     {
       self->value = copy;
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_VALUE);
+      set_outcome (self, PAR_OUTCOME_VALUE);
     }
   else
     {
@@ -506,7 +547,7 @@ par_attempt_return_boolean (ParAttempt *self,
     {
       self->value = boolean_value;
       self->value.data[0].v_int = !!value;
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_VALUE);
+      set_outcome (self, PAR_OUTCOME_VALUE);
     }
 }
 
@@ -529,7 +570,7 @@ par_attempt_return_int64 (ParAttempt *self,
     {
       g_value_init (&self->value, G_TYPE_INT64);
       g_value_set_int64 (&self->value, value);
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_VALUE);
+      set_outcome (self, PAR_OUTCOME_VALUE);
     }
 }
 
@@ -552,7 +593,7 @@ par_attempt_return_double (ParAttempt *self,
     {
       g_value_init (&self->value, G_TYPE_DOUBLE);
       g_value_set_double (&self->value, value);
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_VALUE);
+      set_outcome (self, PAR_OUTCOME_VALUE);
     }
 }
 
@@ -656,7 +697,7 @@ par_attempt_return_pointer (ParAttempt     *self,
       g_value_init (&self->value, G_TYPE_POINTER);
       self->value.data[0].v_pointer = value;
       self->value.data[1].v_pointer = destroy;
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_VALUE);
+      set_outcome (self, PAR_OUTCOME_VALUE);
     }
   else if (destroy != NULL)
     {
@@ -685,7 +726,7 @@ par_attempt_return_error (ParAttempt *self,
   if (claim (self))
     {
       par_value_take_error (&self->value, error);
-      g_atomic_int_set (&self->outcome, PAR_OUTCOME_ERROR);
+      set_outcome (self, PAR_OUTCOME_ERROR);
     }
   else
     {

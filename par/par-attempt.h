@@ -30,12 +30,15 @@ G_DECLARE_FINAL_TYPE (ParAttempt, par_attempt, PAR, ATTEMPT, GObject)
  * Makes one attempt at a request.
  *
  * A *thread* function is called **in a worker thread**, several at once, and once for each
- * attempt at its request: what it uses of @user_data must be safe for that.
+ * attempt at its request: what it uses of @user_data must be safe for that. An *async* function
+ * is called in the owner context, must not block, and may keep @attempt to return its result
+ * later.
  *
  * It returns its result by one of the return methods of @attempt, such as
  * [method@Attempt.return_string]; or it fails by setting @error or by
- * [method@Attempt.return_error]. The first counts. A function that does neither has failed
- * with [NO_RESULT][error@Par.RequestsError.NO_RESULT].
+ * [method@Attempt.return_error]. The first counts. A thread function that has returned and done
+ * neither, and an async one whose attempt is dropped, has failed with
+ * [NO_RESULT][error@Par.RequestsError.NO_RESULT].
  *
  * Whatever may take long should be given [method@Attempt.get_cancellable].
  *

@@ -30,6 +30,8 @@ void     par_request_adopt         (gpointer         object,
                                     ParHost         *host,
                                     guint64          index);
 gboolean par_request_can_run       (ParRequest      *self);
+gboolean par_request_can_start     (ParRequest      *self);
+void     par_request_release       (gpointer         object);
 
 /* The owner's part. */
 void     par_request_publish_start (ParRequest      *self,

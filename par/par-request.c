@@ -17,8 +17,8 @@
  *
  * A request settles exactly once: it succeeds, fails or is cancelled. A program meets requests
  * in the signals and in the model of a [class@Requests], or makes one itself: from a function
- * with [ctor@Request.new_thread], or of a class of its own that implements
- * [vfunc@Request.run]. A request added as a plain function has no object until somebody asks
+ * with [ctor@Request.new_thread] or [ctor@Request.new_async], or of a class of its own that
+ * implements [vfunc@Request.run] or [vfunc@Request.start]. A request added as a plain function has no object until somebody asks
  * for it.
  *
  * Set its properties before it is added. From then on all but `label` are fixed, and its state,
@@ -44,6 +44,7 @@ typedef struct
   char *key;
   int priority;
   gboolean idempotent;
+  gboolean is_async;
   ParRequestFunc function;
   gpointer user_data;
   GDestroyNotify destroy;
@@ -189,13 +190,22 @@ par_request_set_property (GObject      *object,
     }
 }
 
+/* Frees what is only needed for attempts. */
+static void
+drop_function (ParRequestPrivate *priv)
+{
+  GDestroyNotify destroy = g_steal_pointer (&priv->destroy);
+
+  if (destroy != NULL)
+    destroy (priv->user_data);
+}
+
 static void
 par_request_finalize (GObject *object)
 {
   ParRequestPrivate *priv = get_private (PAR_REQUEST (object));
 
-  if (priv->destroy != NULL)
-    priv->destroy (priv->user_data);
+  drop_function (priv);
   g_clear_pointer (&priv->host, par_host_unref);
   g_free (priv->label);
   g_free (priv->key);
@@ -218,6 +228,14 @@ par_request_real_run (ParRequest  *self,
 }
 
 static void
+par_request_real_start (ParRequest  *self,
+                        ParAttempt  *attempt,
+                        GError     **error)
+{
+  par_request_real_run (self, attempt, error);
+}
+
+static void
 par_request_class_init (ParRequestClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -227,6 +245,7 @@ par_request_class_init (ParRequestClass *klass)
   object_class->finalize = par_request_finalize;
 
   klass->run = par_request_real_run;
+  klass->start = par_request_real_start;
 
   /**
    * ParRequest:label: (getter get_label) (setter set_label)
@@ -434,16 +453,34 @@ par_request_adopt (gpointer  object,
   g_mutex_unlock (&priv->lock);
 }
 
-/* Whether there is anything to call for an attempt. */
+/* Whether its attempts are started in the owner context. */
+gboolean
+par_request_can_start (ParRequest *self)
+{
+  ParRequestClass *klass = PAR_REQUEST_GET_CLASS (self);
+
+  return klass->start != par_request_real_start ? klass->start != NULL
+                                                : get_private (self)->is_async;
+}
+
+/* Whether there is anything to call for an attempt in a worker. */
 gboolean
 par_request_can_run (ParRequest *self)
 {
   ParRequestClass *klass = PAR_REQUEST_GET_CLASS (self);
 
   if (klass->run == par_request_real_run)
-    return get_private (self)->function != NULL;
+    return get_private (self)->function != NULL && !get_private (self)->is_async;
 
   return klass->run != NULL;
+}
+
+/* Drops the reference that attempts needed, and the function with it. */
+void
+par_request_release (gpointer object)
+{
+  drop_function (get_private (object));
+  g_object_unref (object);
 }
 
 void
@@ -560,6 +597,23 @@ par_request_set_value (ParRequest *self,
   g_value_set_object (&priv->value, value);
 }
 
+static ParRequest *
+new_from_function (gboolean       is_async,
+                   ParRequestFunc function,
+                   gpointer       user_data,
+                   GDestroyNotify destroy)
+{
+  ParRequest *self = g_object_new (PAR_TYPE_REQUEST, NULL);
+  ParRequestPrivate *priv = get_private (self);
+
+  priv->is_async = is_async;
+  priv->function = function;
+  priv->user_data = user_data;
+  priv->destroy = destroy;
+
+  return self;
+}
+
 /**
  * par_request_new_thread: (constructor)
  * @function: (scope notified) (closure user_data) (destroy destroy): makes one attempt, **in a
@@ -567,9 +621,10 @@ par_request_set_value (ParRequest *self,
  * @user_data: data for @function
  * @destroy: frees @user_data
  *
- * Creates a request from a function.
+ * Creates a request from a function that is called **in a worker thread**.
  *
- * @destroy is called when the request is freed, by the thread that drops the last reference.
+ * Once it is added, @destroy is called when that of [method@Requests.add_thread] would be; before,
+ * when the request is freed, by the thread that drops the last reference.
  *
  * JavaScript may not run off the main thread: there the request fails with
  * [NO_RESULT][error@Par.RequestsError.NO_RESULT].
@@ -583,18 +638,35 @@ par_request_new_thread (ParRequestFunc function,
                         gpointer       user_data,
                         GDestroyNotify destroy)
 {
-  ParRequest *self;
-  ParRequestPrivate *priv;
-
   g_return_val_if_fail (function != NULL, NULL);
 
-  self = g_object_new (PAR_TYPE_REQUEST, NULL);
-  priv = get_private (self);
-  priv->function = function;
-  priv->user_data = user_data;
-  priv->destroy = destroy;
+  return new_from_function (FALSE, function, user_data, destroy);
+}
 
-  return self;
+/**
+ * par_request_new_async: (constructor)
+ * @function: (scope notified) (closure user_data) (destroy destroy): starts one attempt, in the
+ *   owner context
+ * @user_data: data for @function
+ * @destroy: frees @user_data
+ *
+ * Creates a request from a function that is called in the owner context.
+ *
+ * See [method@Requests.add_async] for what the function does. Once the request is added, @destroy
+ * is called when that of [method@Requests.add_async] would be; before, when the request is freed.
+ *
+ * Returns: (transfer full): a request to be added with [method@Requests.add]
+ *
+ * Since: 0.1
+ */
+ParRequest *
+par_request_new_async (ParRequestFunc function,
+                       gpointer       user_data,
+                       GDestroyNotify destroy)
+{
+  g_return_val_if_fail (function != NULL, NULL);
+
+  return new_from_function (TRUE, function, user_data, destroy);
 }
 
 /* Complains if the request has been added. */

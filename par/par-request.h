@@ -22,8 +22,10 @@ G_DECLARE_DERIVABLE_TYPE (ParRequest, par_request, PAR, REQUEST, GObject)
 /**
  * ParRequestClass:
  * @run: makes one attempt **in a worker thread**, as a [callback@RequestFunc] does
+ * @start: starts one attempt in the owner context, as the function of
+ *   [method@Requests.add_async] does
  *
- * The class of a request.
+ * The class of a request, which has one of the two; if it has both, @start is called.
  *
  * Since: 0.1
  */
@@ -45,6 +47,20 @@ struct _ParRequestClass
                ParAttempt  *attempt,
                GError     **error);
 
+  /**
+   * ParRequestClass::start:
+   * @self: a request
+   * @attempt: this try at the request
+   * @error: return location for an error
+   *
+   * Starts one attempt in the owner context, as the function of [method@Requests.add_async] does.
+   *
+   * Since: 0.1
+   */
+  void (*start) (ParRequest  *self,
+                 ParAttempt  *attempt,
+                 GError     **error);
+
   /*< private >*/
   void (*settled) (ParRequest *self);
 
@@ -53,6 +69,10 @@ struct _ParRequestClass
 
 PAR_AVAILABLE_IN_ALL
 ParRequest      *par_request_new_thread         (ParRequestFunc  function,
+                                                 gpointer        user_data,
+                                                 GDestroyNotify  destroy) G_GNUC_WARN_UNUSED_RESULT;
+PAR_AVAILABLE_IN_ALL
+ParRequest      *par_request_new_async          (ParRequestFunc  function,
                                                  gpointer        user_data,
                                                  GDestroyNotify  destroy) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -16,6 +16,13 @@
 #define FLOOD_PRIORITY 150
 #define FLOOD_TIME_US 4000
 
+typedef struct
+{
+  ParRequestsPullFunc function;
+  gpointer user_data;
+  GDestroyNotify destroy;
+} ParPull;
+
 /**
  * ParRequests:
  *
@@ -77,6 +84,8 @@ struct _ParRequests
 
   /* The owner's. */
   ParPublisher publisher;
+  ParPull *pull;               /* what more requests come from, or NULL */
+  gboolean pulling;
   GMainContext *context;       /* the constructor's */
   GThread *thread;             /* who iterates it, as far as is known */
   GMainContext *source_context;  /* (owned) where the source is */
@@ -85,6 +94,9 @@ struct _ParRequests
   GTask *do_task;              /* of do_async() */
   GTask *next_task;            /* of next_async() */
   gulong next_cancelled_handler;
+  gboolean blocking;           /* in do() or next() */
+  GMainContext *held_context;  /* (owned) acquired by that call, which iterates it */
+  gboolean is_over;            /* what the source has found out for that call */
   gboolean fetching;           /* in next() */
   gboolean pulled;             /* the run goes on by next() alone */
   GThread *pulled_owner;       /* who was the owner before that run */
@@ -274,11 +286,104 @@ has_answer (ParRequests *self)
   return !g_queue_is_empty (&self->publisher.fetched) || self->at_end;
 }
 
+static gboolean
+is_fetching (ParRequests *self)
+{
+  return self->next_task != NULL || (self->fetching && !has_answer (self));
+}
+
 static gboolean finish_run (ParRequests  *self,
                             gboolean      is_told,
                             GError      **error);
 static void answer_next (ParRequests *self);
 static void end_next (ParRequests *self);
+
+static void
+free_pull (ParPull *pull)
+{
+  if (pull->destroy != NULL)
+    pull->destroy (pull->user_data);
+  g_free (pull);
+}
+
+static void
+set_pull (ParRequests *self,
+          ParPull     *pull)
+{
+  ParPull *old = self->pull;
+
+  self->pull = pull;
+  par_engine_set_source (self->engine, pull != NULL);
+
+  /* One that is being called is freed when it has returned. */
+  if (old != NULL && !self->pulling)
+    free_pull (old);
+}
+
+/* Has the source add requests, if few are queued. */
+static void
+pull (ParRequests *self,
+      gint64       until_us)
+{
+  ParPull *pull = self->pull;
+  GError *error = NULL;
+  gboolean more = TRUE;
+  guint64 n_settled;
+
+  if (pull == NULL || self->pulling)
+    return;
+
+  /* take_answer() has it pulled again. */
+  if (!g_queue_is_empty (&self->publisher.fetched))
+    {
+      par_engine_rest_source (self->engine, FALSE, 0);
+      return;
+    }
+
+  self->pulling = TRUE;
+  for (gboolean again = FALSE;
+       more && pull == self->pull && par_engine_wants_pull (self->engine, again, &n_settled);
+       again = TRUE)
+    {
+      guint64 n_before = par_engine_get_n_published (self->engine);
+
+      more = pull->function (self, pull->user_data, &error);
+      if (error != NULL)
+        more = FALSE;
+      else if (more && par_engine_get_n_published (self->engine) == n_before)
+        par_engine_rest_source (self->engine, TRUE, n_settled);
+      if (until_us > 0 && g_get_monotonic_time () >= until_us)
+        break;
+    }
+  self->pulling = FALSE;
+
+  if (pull != self->pull)
+    free_pull (pull);
+  else if (!more)
+    set_pull (self, NULL);
+  if (error != NULL)
+    par_engine_break (self->engine, error);
+}
+
+/* Tells what has happened, has the source add more, and starts what is started in the owner
+ * context. Returns whether there is more of that to be started. */
+static gboolean
+look (ParRequests *self,
+      guint        max_settled,
+      gint64       until_us,
+      gboolean    *is_over)
+{
+  *is_over = par_publisher_dispatch (&self->publisher, max_settled, until_us);
+  if (*is_over)
+    return FALSE;
+
+  pull (self, until_us);
+  /* A call that does not have the context yet gets it first. */
+  if (self->blocking && self->held_context == NULL)
+    return FALSE;
+
+  return par_engine_start_async (self->engine, until_us);
+}
 
 typedef struct
 {
@@ -293,6 +398,7 @@ par_requests_source_dispatch (GSource     *source,
 {
   g_autoptr(ParRequests) self = g_weak_ref_get (&((ParRequestsSource *) source)->requests);
   guint max_settled = PAR_NEWS_MAX_SETTLED;
+  gboolean is_over = FALSE;
   gboolean more;
   int priority;
 
@@ -306,15 +412,17 @@ par_requests_source_dispatch (GSource     *source,
   if (self->source_context == self->context)
     self->thread = g_thread_self ();
   if (self->pulled)
-    max_settled = self->next_task != NULL ? 1 : 0;
-  if (par_publisher_dispatch (&self->publisher, max_settled,
-                              g_get_monotonic_time () + FLOOD_TIME_US))
+    max_settled = is_fetching (self) ? 1 : 0;
+  more = look (self, max_settled, g_get_monotonic_time () + FLOOD_TIME_US, &is_over);
+  if (self->blocking)
+    self->is_over |= is_over;
+  else if (is_over)
     end_next (self);
   answer_next (self);
 
   /* A callback may have asked for the next request, and there may be one. */
-  more = (par_publisher_has_more (&self->publisher)
-          && (!self->pulled || self->next_task != NULL))
+  more = more
+         || (par_publisher_has_more (&self->publisher) && (!self->pulled || is_fetching (self)))
          || (self->next_task != NULL && has_answer (self));
   priority = more ? FLOOD_PRIORITY : G_PRIORITY_DEFAULT;
   if (g_source_get_priority (source) != priority && !g_source_is_destroyed (source))
@@ -352,7 +460,87 @@ attach_source (ParRequests  *self,
   g_weak_ref_init (&((ParRequestsSource *) source)->requests, self);
   g_source_set_static_name (source, "[Par] requests");
   g_source_attach (source, context);
-  par_engine_set_source (self->engine, source, thread);
+  par_engine_set_waker (self->engine, source, thread);
+}
+
+/* Acquires the caller's main context for a call that blocks. */
+static gboolean
+hold_context (ParRequests  *self,
+              GError      **error)
+{
+  g_autoptr(GMainContext) context = g_main_context_ref_thread_default ();
+
+  if (!g_main_context_acquire (context))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                           "async requests need the main context of the thread that waits for "
+                           "them, which another thread has; give this thread one of its own, by "
+                           "g_main_context_push_thread_default(), or run them without blocking");
+      return FALSE;
+    }
+
+  /* A source that is being dispatched is not dispatched again meanwhile, so this call gets one of
+   * its own. */
+  if (g_main_depth () > 0)
+    g_clear_pointer (&self->source_context, g_main_context_unref);
+  self->held_context = g_steal_pointer (&context);
+
+  return TRUE;
+}
+
+static void
+release_context (ParRequests *self)
+{
+  if (self->held_context == NULL)
+    return;
+
+  g_main_context_release (self->held_context);
+  g_clear_pointer (&self->held_context, g_main_context_unref);
+}
+
+/* Looks and waits, in a call that blocks, until there is something new. */
+static void
+look_and_wait (ParRequests *self,
+               guint        max_settled,
+               gboolean     may_nap)
+{
+  gboolean needs_context = par_engine_needs_context (self->engine);
+  gboolean is_over, more;
+
+  if (needs_context && self->held_context == NULL)
+    {
+      GError *error = NULL;
+
+      if (!hold_context (self, &error))
+        par_engine_break (self->engine, error);
+    }
+  if (self->held_context != NULL)
+    attach_source (self, self->held_context, g_thread_self ());
+
+  more = look (self, max_settled, 0, &is_over);
+  self->is_over |= is_over;
+  if (self->is_over || more || par_publisher_has_more (&self->publisher)
+      || (self->fetching && has_answer (self)))
+    return;
+
+  if (needs_context && self->held_context != NULL)
+    par_engine_wait_in (self->engine, self->held_context);
+  else
+    par_engine_wait (self->engine, may_nap);
+}
+
+static void
+begin_blocking (ParRequests *self)
+{
+  self->blocking = TRUE;
+  self->is_over = FALSE;
+}
+
+static void
+end_blocking (ParRequests *self)
+{
+  self->blocking = FALSE;
+  release_context (self);
 }
 
 static void
@@ -505,6 +693,9 @@ take_answer (ParRequests  *self,
              GError      **error)
 {
   ParRequest *request = g_queue_pop_head (&self->publisher.fetched);
+
+  if (request != NULL && self->pull != NULL && g_queue_is_empty (&self->publisher.fetched))
+    par_engine_set_source (self->engine, TRUE);
 
   if (request == NULL)
     {
@@ -764,6 +955,7 @@ par_requests_finalize (GObject *object)
   par_engine_close (self->engine);
   par_publisher_clear (&self->publisher);
   par_host_unref (self->engine);
+  g_clear_pointer (&self->pull, free_pull);
   g_clear_error (&self->end_error);
   g_main_context_unref (self->source_context);
   g_main_context_unref (self->context);
@@ -1848,6 +2040,7 @@ wants_rows (ParRequests *self)
 
 static guint64
 add_record (ParRequests    *self,
+            gboolean        is_async,
             ParRequestFunc  function,
             gpointer        user_data,
             GDestroyNotify  destroy,
@@ -1868,8 +2061,8 @@ add_record (ParRequests    *self,
         n_heard = &n_new;
     }
 
-  index = par_engine_add (self->engine, function, user_data, destroy, object, priority, once,
-                          n_heard);
+  index = par_engine_add (self->engine, is_async, function, user_data, destroy, object, priority,
+                          once, n_heard);
   if (n_new > 0)
     {
       par_publisher_add_rows (&self->publisher, n_new);
@@ -1909,7 +2102,65 @@ par_requests_add_thread (ParRequests    *self,
   g_return_val_if_fail (PAR_IS_REQUESTS (self), G_MAXUINT64);
   g_return_val_if_fail (function != NULL, G_MAXUINT64);
 
-  return add_record (self, function, user_data, destroy, NULL);
+  return add_record (self, FALSE, function, user_data, destroy, NULL);
+}
+
+/**
+ * par_requests_add_async:
+ * @self: the requests
+ * @function: (scope notified) (closure user_data) (destroy destroy): starts one attempt, in the
+ *   owner context
+ * @user_data: data for @function
+ * @destroy: frees @user_data
+ *
+ * Adds a request whose function is called in the owner context.
+ *
+ * The function must not block: it starts something, keeps a reference to its [class@Attempt], and
+ * returns the result through that, at once or later, from any thread:
+ *
+ * ```c
+ * static void
+ * loaded_cb (GObject *file, GAsyncResult *result, gpointer data)
+ * {
+ *   g_autoptr(ParAttempt) attempt = data;
+ *   g_autoptr(GError) error = NULL;
+ *   g_autoptr(GBytes) bytes = g_file_load_bytes_finish (G_FILE (file), result, NULL, &error);
+ *
+ *   if (bytes != NULL)
+ *     par_attempt_return_bytes (attempt, bytes);
+ *   else
+ *     par_attempt_return_error (attempt, g_steal_pointer (&error));
+ * }
+ *
+ * static void
+ * load_file (ParAttempt *attempt, gpointer file, GError **error)
+ * {
+ *   g_file_load_bytes_async (file, par_attempt_get_cancellable (attempt), loaded_cb,
+ *                            g_object_ref (attempt));
+ * }
+ * ```
+ *
+ * If the attempt is dropped without a result the request has failed with
+ * [NO_RESULT][error@Par.RequestsError.NO_RESULT].
+ *
+ * This may be called from any thread, also during a run, and from inside an attempt. @destroy is
+ * called in the owner context as soon as the request has settled and all of its attempts have
+ * ended.
+ *
+ * Returns: the index of the request, a running number, or `G_MAXUINT64` if it was refused
+ *
+ * Since: 0.1
+ */
+guint64
+par_requests_add_async (ParRequests    *self,
+                        ParRequestFunc  function,
+                        gpointer        user_data,
+                        GDestroyNotify  destroy)
+{
+  g_return_val_if_fail (PAR_IS_REQUESTS (self), G_MAXUINT64);
+  g_return_val_if_fail (function != NULL, G_MAXUINT64);
+
+  return add_record (self, TRUE, function, user_data, destroy, NULL);
 }
 
 /**
@@ -1955,6 +2206,14 @@ run_request (ParAttempt  *attempt,
   PAR_REQUEST_GET_CLASS (request)->run (request, attempt, error);
 }
 
+static void
+start_request (ParAttempt  *attempt,
+               gpointer     request,
+               GError     **error)
+{
+  PAR_REQUEST_GET_CLASS (request)->start (request, attempt, error);
+}
+
 /**
  * par_requests_add:
  * @self: the requests
@@ -1973,13 +2232,17 @@ guint64
 par_requests_add (ParRequests *self,
                   ParRequest  *request)
 {
+  gboolean is_async;
+
   g_return_val_if_fail (PAR_IS_REQUESTS (self), G_MAXUINT64);
   g_return_val_if_fail (PAR_IS_REQUEST (request), G_MAXUINT64);
 
-  if (!par_request_can_run (request))
+  is_async = par_request_can_start (request);
+  if (!is_async && !par_request_can_run (request))
     {
-      g_critical ("A %s has nothing to run: make it with par_request_new_thread(), or implement "
-                  "run() in its class", G_OBJECT_TYPE_NAME (request));
+      g_critical ("A %s has nothing to run: make it with par_request_new_thread() or "
+                  "par_request_new_async(), or implement run() or start() in its class",
+                  G_OBJECT_TYPE_NAME (request));
       return G_MAXUINT64;
     }
   if (!par_request_claim (request))
@@ -1989,8 +2252,67 @@ par_requests_add (ParRequests *self,
       return G_MAXUINT64;
     }
 
-  return add_record (self, run_request, g_object_ref (request), g_object_unref,
-                     g_object_ref (request));
+  return add_record (self, is_async, is_async ? start_request : run_request,
+                     g_object_ref (request), par_request_release, g_object_ref (request));
+}
+
+/**
+ * par_requests_set_source:
+ * @self: the requests
+ * @function: (nullable) (scope notified) (closure user_data) (destroy destroy): adds more requests
+ * @user_data: data for @function
+ * @destroy: frees @user_data
+ *
+ * Has requests added while a run goes on, when few are queued.
+ *
+ * The function is called in the owner context, when there are no more requests queued than half
+ * of those that may be in flight, and until there are as many as may be, but no more than 64; so
+ * many also where there is no bound. It adds some, and returns `TRUE` while more are to come. If it
+ * adds none though it returns `TRUE`, it is called again when another request has settled. When it
+ * has returned `FALSE`, it is dropped, and the run ends when all requests have settled. An error
+ * ends the run, with that error.
+ *
+ * It is not called while requests that [method@Requests.next] should fetch are waiting, nor once
+ * the run has timed out, was cancelled, or has had enough failures or successes. It then stays,
+ * for the next run. Without a bound all that comes is started at once, so set
+ * [property@Requests:concurrency]; and for a run of any length in constant memory, set
+ * [property@Requests:keep-completed] to `FALSE`:
+ *
+ * ```c
+ * static gboolean
+ * add_line (ParRequests *requests, gpointer stream, GError **error)
+ * {
+ *   char *line = g_data_input_stream_read_line_utf8 (stream, NULL, NULL, error);
+ *
+ *   if (line != NULL)
+ *     par_requests_add_thread (requests, handle_line, line, g_free);
+ *
+ *   return line != NULL;
+ * }
+ *
+ * par_requests_set_source (requests, add_line, g_object_ref (stream), g_object_unref);
+ * ```
+ *
+ * To be called in the owner context. There is one source: another takes its place.
+ *
+ * Since: 0.1
+ */
+void
+par_requests_set_source (ParRequests         *self,
+                         ParRequestsPullFunc  function,
+                         gpointer             user_data,
+                         GDestroyNotify       destroy)
+{
+  ParPull *pull = NULL;
+
+  g_return_if_fail (PAR_IS_REQUESTS (self));
+
+  if (function != NULL)
+    {
+      pull = g_new (ParPull, 1);
+      *pull = (ParPull) { function, user_data, destroy };
+    }
+  set_pull (self, pull);
 }
 
 /**
@@ -2064,8 +2386,11 @@ par_requests_release (ParRequests *self)
  *
  * Runs all queued requests, and those that are added meanwhile, until they have settled.
  *
- * This blocks, and emits the signals in the caller's thread. It dispatches nothing else of the
- * caller's main context.
+ * This blocks, and emits the signals in the caller's thread. With thread requests only, it
+ * dispatches nothing else of the caller's main context. With async requests, also such that are
+ * added meanwhile, it iterates the caller's thread-default main context, and so dispatches all
+ * that is ready there; if another thread has that context, it fails with
+ * `G_IO_ERROR_NOT_SUPPORTED`.
  *
  * It fails with [FAILED][error@Par.RequestsError.FAILED] if a request did not succeed, with
  * `G_IO_ERROR_TIMED_OUT` after [property@Requests:timeout], with `G_IO_ERROR_CANCELLED`, with
@@ -2092,15 +2417,20 @@ par_requests_do (ParRequests   *self,
   if (!claim (self, error))
     return FALSE;
 
+  if (par_engine_needs_context (self->engine) && !hold_context (self, error))
+    {
+      g_atomic_int_set (&self->claimed, FALSE);
+      return FALSE;
+    }
+
   /* A handler may drop the last reference there is. */
   g_object_ref (self);
   owner = par_engine_enter (self->engine);
   begin_run (self, cancellable);
-  while (!par_publisher_dispatch (&self->publisher, PAR_NEWS_MAX_SETTLED, 0))
-    {
-      if (!par_publisher_has_more (&self->publisher))
-        par_engine_wait (self->engine, TRUE);
-    }
+  begin_blocking (self);
+  while (!self->is_over)
+    look_and_wait (self, PAR_NEWS_MAX_SETTLED, TRUE);
+  end_blocking (self);
   success = finish_run (self, TRUE, error);
   par_engine_exit (self->engine, owner, TRUE);
   g_object_unref (self);
@@ -2201,7 +2531,6 @@ par_requests_next (ParRequests   *self,
                    GError       **error)
 {
   ParRequest *request = NULL;
-  gboolean is_over = FALSE;
   gulong handler;
 
   g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
@@ -2234,7 +2563,8 @@ par_requests_next (ParRequests   *self,
   par_engine_hold_back (self->engine, FALSE);
   handler = watch_cancellable (self, cancellable);
 
-  while (!has_answer (self) && !is_over)
+  begin_blocking (self);
+  while (!has_answer (self) && !self->is_over)
     {
       if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
         {
@@ -2242,23 +2572,25 @@ par_requests_next (ParRequests   *self,
             break;
           par_engine_cancel (self->engine);
         }
-      is_over = par_publisher_dispatch (&self->publisher, 1, 0);
-      if (!is_over && !has_answer (self) && !par_publisher_has_more (&self->publisher))
-        par_engine_wait (self->engine, FALSE);
+      look_and_wait (self, 1, FALSE);
     }
+  end_blocking (self);
 
   g_cancellable_disconnect (cancellable, handler);
   self->fetching = FALSE;
 
-  if (is_over)
+  if (self->is_over)
     {
       gboolean was_pulled = self->pulled;
+      gboolean is_told = g_queue_is_empty (&self->publisher.fetched);
       GThread *owner = was_pulled ? self->pulled_owner : g_thread_self ();
 
-      finish_run (self, TRUE, error);
+      finish_run (self, is_told, is_told ? error : NULL);
+      if (!is_told)
+        request = take_answer (self, error);
       par_engine_exit (self->engine, owner, was_pulled);
       g_object_unref (self);
-      return NULL;
+      return request;
     }
 
   if (has_answer (self))

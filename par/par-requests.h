@@ -20,6 +20,22 @@ G_BEGIN_DECLS
 PAR_AVAILABLE_IN_ALL
 G_DECLARE_FINAL_TYPE (ParRequests, par_requests, PAR, REQUESTS, GObject)
 
+/**
+ * ParRequestsPullFunc:
+ * @requests: the requests
+ * @user_data: what was given to [method@Requests.set_source]
+ * @error: return location for an error, which ends the run
+ *
+ * Adds more requests, in the owner context.
+ *
+ * Returns: `TRUE` if more are to come, `FALSE` if these were the last
+ *
+ * Since: 0.1
+ */
+typedef gboolean (*ParRequestsPullFunc) (ParRequests  *requests,
+                                         gpointer      user_data,
+                                         GError      **error);
+
 PAR_AVAILABLE_IN_ALL
 ParRequests *par_requests_new                    (void) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -99,12 +115,22 @@ guint64      par_requests_add_thread             (ParRequests          *self,
                                                   gpointer              user_data,
                                                   GDestroyNotify        destroy);
 PAR_AVAILABLE_IN_ALL
+guint64      par_requests_add_async              (ParRequests          *self,
+                                                  ParRequestFunc        function,
+                                                  gpointer              user_data,
+                                                  GDestroyNotify        destroy);
+PAR_AVAILABLE_IN_ALL
 guint64      par_requests_add_task               (ParRequests          *self,
                                                   GTask                *task,
                                                   GTaskThreadFunc       function);
 PAR_AVAILABLE_IN_ALL
 guint64      par_requests_add                    (ParRequests          *self,
                                                   ParRequest           *request);
+PAR_AVAILABLE_IN_ALL
+void         par_requests_set_source             (ParRequests          *self,
+                                                  ParRequestsPullFunc   function,
+                                                  gpointer              user_data,
+                                                  GDestroyNotify        destroy);
 PAR_AVAILABLE_IN_ALL
 ParRequest  *par_requests_get_request            (ParRequests          *self,
                                                   guint64               index);

@@ -12,8 +12,8 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['enums', 'enum-types', 'requests-error'],
     ['base/clock', 'base/counts', 'base/debug', 'base/trace', 'engine/host', 'policy/latency'],
     ['attempt'],
-    ['engine/dispatcher', 'engine/record', 'engine/run'],
-    ['engine/queue', 'engine/thread-dispatcher'],
+    ['engine/dispatcher', 'engine/owner', 'engine/record', 'engine/run'],
+    ['engine/loop-dispatcher', 'engine/queue', 'engine/thread-dispatcher'],
     ['engine/engine'],
     ['request'],
     ['publisher', 'stats', 'task-request'],
@@ -25,6 +25,7 @@ GENERATED = ['version', 'enum-types']  # so that there is no header to be found 
 TESTED_BY = {  # files without a test of their own name
     'base/clock': 'engine',  # which puts in another clock, and all others use this one
     'base/trace': 'engine',  # which calls it; what it does only sysprof can see
+    'engine/dispatcher': 'thread-dispatcher',  # one of those that share it
     'task-request': 'thread-dispatcher',
 }
 

@@ -15,7 +15,7 @@ set_up (Fixture       *fixture,
         gconstpointer  data)
 {
   par_records_init (&fixture->records);
-  par_queue_init (&fixture->queue, &fixture->records);
+  par_queue_init (&fixture->queue, &fixture->records, FALSE);
   fixture->taken = g_string_new (NULL);
 }
 
@@ -111,7 +111,7 @@ nothing_is_taken_from_an_empty_queue (Fixture       *fixture,
 
   g_assert_false (take (fixture, FALSE, 1));
   g_assert_false (take (fixture, TRUE, 1));
-  g_assert_cmpuint (par_queue_get_n_copies (&fixture->queue), ==, 0);
+  g_assert_cmpuint (fixture->queue.copies.length, ==, 0);
 }
 
 static void
@@ -207,7 +207,7 @@ copies_of_settled_requests_are_dropped (Fixture       *fixture,
   settle (fixture, 3, PAR_REQUEST_STATE_CANCELLED);
   take_all (fixture, bounded, 4);
   assert_taken ("0 1 2 3 2* 2* 2*");
-  g_assert_cmpuint (par_queue_get_n_copies (&fixture->queue), ==, 0);
+  g_assert_cmpuint (fixture->queue.copies.length, ==, 0);
 }
 
 static void

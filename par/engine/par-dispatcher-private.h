@@ -28,12 +28,17 @@ typedef struct
                              ParAttempt      *attempt,
                              gint64           now_us);
 
-  /* Nothing can be called any more. */
+  /* Nothing can be called any more. NULL where that cannot be. */
   void     (*fail)          (ParHost         *host,
                              const GError    *error);
 
   /* To be called with no lock held when the host has chores. */
   void     (*do_chores)     (ParHost         *host);
 } ParDispatcherClient;
+
+void par_dispatcher_unlock (ParHost                    *host,
+                            const ParDispatcherClient  *client);
+void par_dispatcher_renew  (ParHost                    *host,
+                            ParAttempt                **attempt);
 
 G_END_DECLS

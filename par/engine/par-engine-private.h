@@ -3,6 +3,8 @@
 #pragma once
 
 #include "base/par-clock-private.h"
+#include "par-loop-dispatcher-private.h"
+#include "par-owner-private.h"
 #include "par-queue-private.h"
 #include "par-run-private.h"
 #include "par-thread-dispatcher-private.h"
@@ -67,13 +69,6 @@ typedef struct
   ParLatency latency;
 } ParFigures;
 
-typedef enum
-{
-  PAR_OWNER_BUSY,     /* looks at the news before it sleeps */
-  PAR_OWNER_NAPPING,  /* looks within a millisecond */
-  PAR_OWNER_ASLEEP,   /* must be woken */
-} ParOwnerState;
-
 typedef gpointer (*ParMakeObjectFunc) (ParHost         *host,
                                        guint64          index,
                                        ParRequestState  state,
@@ -92,13 +87,19 @@ typedef struct
   ParAdoptObjectFunc adopt_object;
   ParClock *clock;
   ParThreadDispatcher threads;
+  ParLoopDispatcher loop;
 
   /* All that follows is guarded by the host's lock. */
+  ParOwner owner;
   ParRecords records;
-  ParQueue queue;
+  ParQueue thread_queue;
+  ParQueue async_queue;
+  GQueue handed;          /* of ParTurn: attempts that have a slot, and wait for the owner only */
   guint concurrency;
   gboolean paused;
   guint n_holds;
+  gboolean has_source;    /* more requests come when few are queued */
+  gboolean source_rests;  /* it had none to add, and is asked again when a request has settled */
   gboolean is_closed;     /* nobody can ask for a request any more */
   gboolean debug;
   gboolean trace;
@@ -114,6 +115,8 @@ typedef struct
   ParAttempt *oldest;
   ParAttempt *newest;
   guint64 n_out;
+  guint64 n_async_out;    /* of those, async ones */
+  guint64 n_async_running;  /* async requests */
   guint64 seen_out;       /* by the owner */
 
   /* What the owner has not seen. */
@@ -126,24 +129,16 @@ typedef struct
   gboolean wants_starts;
   GArray *starts;
   GArray *trash;
+  GArray *litter;         /* trash that does not need the owner, who has left */
   GPtrArray *cancellables;
   guint deferred;
 
-  /* The owner: who it is, and how to wake it. */
-  GThread *owner;
-  ParOwnerState owner_state;
-  gboolean has_news_poured; /* when it looked last */
+  gboolean has_news_poured; /* when the owner looked last */
   gboolean poked;         /* it is to look, whatever it finds */
   gboolean held_back;     /* it does not want to know who has settled */
-  gboolean in_do;         /* it waits on the condition, else by the source */
-  gboolean has_left;      /* a do() has returned, and nobody may be looking */
-  GCond cond;
-  GSource *source;
-  GCond handover;
+  GMainContext *context;  /* (owned) where the source is */
 
   ParFigures figures;
-
-  int n_publishing;       /* atomic: the owner is telling something */
 } ParEngine;
 
 ParEngine *par_engine_new             (ParMakeObjectFunc      make_object,
@@ -152,6 +147,7 @@ GArray    *par_engine_new_trash       (void);
 void       par_engine_close           (ParEngine             *self);
 
 guint64    par_engine_add             (ParEngine             *self,
+                                       gboolean               is_async,
                                        ParRequestFunc         function,
                                        gpointer               user_data,
                                        GDestroyNotify         destroy,
@@ -181,6 +177,8 @@ gboolean   par_engine_release         (ParEngine             *self);
 void       par_engine_cancel          (ParEngine             *self);
 gboolean   par_engine_defer           (ParEngine             *self,
                                        guint                  bit);
+void       par_engine_break           (ParEngine             *self,
+                                       GError                *error);
 void       par_engine_wake            (ParEngine             *self);
 void       par_engine_get_figures     (ParEngine             *self,
                                        ParFigures            *figures);
@@ -190,7 +188,7 @@ GThread   *par_engine_enter           (ParEngine             *self);
 void       par_engine_exit            (ParEngine             *self,
                                        GThread               *owner,
                                        gboolean               has_left);
-void       par_engine_set_source      (ParEngine             *self,
+void       par_engine_set_waker       (ParEngine             *self,
                                        GSource               *source,
                                        GThread               *owner);
 void       par_engine_hold_back       (ParEngine             *self,
@@ -205,6 +203,19 @@ void       par_engine_collect         (ParEngine             *self,
                                        guint                  max_settled);
 void       par_engine_wait            (ParEngine             *self,
                                        gboolean               may_nap);
+void       par_engine_wait_in         (ParEngine             *self,
+                                       GMainContext          *context);
+gboolean   par_engine_needs_context   (ParEngine             *self);
+gboolean   par_engine_start_async     (ParEngine             *self,
+                                       gint64                 until_us);
+void       par_engine_set_source      (ParEngine             *self,
+                                       gboolean               has_source);
+gboolean   par_engine_wants_pull      (ParEngine             *self,
+                                       gboolean               pulling,
+                                       guint64               *n_settled);
+void       par_engine_rest_source     (ParEngine             *self,
+                                       gboolean               looked,
+                                       guint64                n_settled);
 gboolean   par_engine_start_dispatch  (ParEngine             *self,
                                        GSource               *source);
 void       par_engine_end_dispatch    (ParEngine             *self,

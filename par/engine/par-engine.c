@@ -12,6 +12,12 @@
 /* While work is queued, the owner is woken at most once in this time. */
 #define NAP_US 1000
 
+/* How many async attempts are started before the owner looks at the news again. */
+#define MAX_STARTS 256
+
+/* How far ahead a source is pulled at most. */
+#define MAX_AHEAD 64
+
 /* How many queued requests are cancelled in one go under the lock. */
 #define SWEEP_SIZE 4096
 
@@ -19,7 +25,8 @@
 
 /* Forward: the tables that name the functions below. */
 static const ParHostClass host_class;
-static const ParDispatcherClient client;
+static const ParDispatcherClient thread_client;
+static const ParDispatcherClient loop_client;
 
 static ParEngine *
 engine_of (ParHost *host)
@@ -58,17 +65,17 @@ par_engine_new (ParMakeObjectFunc  make_object,
   self->make_object = make_object;
   self->adopt_object = adopt_object;
   self->clock = par_clock_get_system ();
-  par_thread_dispatcher_init (&self->threads, &self->host, &client, &self->clock);
+  par_thread_dispatcher_init (&self->threads, &self->host, &thread_client, &self->clock);
+  par_loop_dispatcher_init (&self->loop, &self->host, &loop_client, &self->clock);
+  par_owner_init (&self->owner, &self->host, &self->clock);
   par_records_init (&self->records);
-  par_queue_init (&self->queue, &self->records);
+  par_queue_init (&self->thread_queue, &self->records, FALSE);
+  par_queue_init (&self->async_queue, &self->records, TRUE);
   self->timeouts = g_sequence_new (NULL);
   self->starts = g_array_new (FALSE, FALSE, sizeof (ParStart));
   self->trash = par_engine_new_trash ();
+  self->litter = par_engine_new_trash ();
   self->cancellables = g_ptr_array_new_with_free_func (g_object_unref);
-  self->owner = g_thread_self ();
-  self->owner_state = PAR_OWNER_ASLEEP;
-  g_cond_init (&self->cond);
-  g_cond_init (&self->handover);
 
   return self;
 }
@@ -79,33 +86,26 @@ engine_free (ParHost *host)
   ParEngine *self = engine_of (host);
 
   par_thread_dispatcher_clear (&self->threads);
-  par_queue_clear (&self->queue);
+  par_owner_clear (&self->owner);
+  par_queue_clear (&self->thread_queue);
+  par_queue_clear (&self->async_queue);
+  g_queue_clear_full (&self->handed, g_free);
   par_records_clear (&self->records);
   g_sequence_free (self->timeouts);
   g_array_unref (self->starts);
   g_array_unref (self->trash);
+  g_array_unref (self->litter);
   g_ptr_array_unref (self->cancellables);
-  g_cond_clear (&self->cond);
-  g_cond_clear (&self->handover);
+  g_clear_pointer (&self->context, g_main_context_unref);
   g_mutex_clear (&self->host.lock);
   g_free (self);
 }
 
-/* Has the owner look, with the lock held. While work is queued that can wait for the end of its
- * nap, unless it is @urgent. */
 static void
 wake (ParEngine *self,
       gboolean   urgent)
 {
-  if (G_LIKELY (self->owner_state == PAR_OWNER_BUSY
-                || (self->owner_state == PAR_OWNER_NAPPING && !urgent)))
-    return;
-
-  self->owner_state = PAR_OWNER_BUSY;
-  if (self->in_do)
-    g_cond_signal (&self->cond);
-  else if (self->source != NULL)
-    g_source_set_ready_time (self->source, 0);
+  par_owner_wake (&self->owner, urgent);
 }
 
 static gboolean
@@ -114,39 +114,71 @@ run_is_open (ParEngine *self)
   return self->run != NULL && !self->sweeping;
 }
 
+/* What async attempts leave is the owner's to destroy, always. Where nobody can be the owner any
+ * more, it is destroyed in the owner's context. */
 static void
 throw_away (ParEngine      *self,
+            ParRecord      *record,
             GValue         *value,
             gpointer        data,
             GDestroyNotify  destroy)
 {
+  gboolean is_litter = self->owner.has_left && !record->is_async;
   ParTrash trash = { G_VALUE_INIT, data, destroy };
 
   if (value != NULL)
     trash.value = *value;
-  g_array_append_val (self->trash, trash);
+  g_array_append_val (is_litter ? self->litter : self->trash, trash);
 
-  if (self->has_left)
+  if (is_litter || self->is_closed)
     self->host.has_chores = TRUE;
   else
     wake (self, TRUE);
 }
 
-/* What could not be done under the lock: called with no lock held, by a worker. */
+static gboolean
+keep_trash (gpointer trash)
+{
+  return G_SOURCE_REMOVE;
+}
+
+/* Has the trash destroyed when @context is iterated. It is not destroyed here even if nobody
+ * iterates it now, since this may be any thread. */
+static void
+destroy_in (GMainContext *context,
+            GArray       *trash)
+{
+  g_autoptr(GSource) source = g_idle_source_new ();
+
+  g_source_set_static_name (source, "[Par] late results");
+  g_source_set_callback (source, keep_trash, trash, (GDestroyNotify) g_array_unref);
+  g_source_attach (source, context);
+}
+
+/* What could not be done under the lock: called with no lock held, by a worker, or by whoever
+ * ended an async attempt. */
 static void
 do_chores (ParHost *host)
 {
   ParEngine *self = engine_of (host);
-  g_autoptr(GArray) trash = NULL;
+  g_autoptr(GArray) litter = NULL;
+  GArray *trash = NULL;
 
   par_host_lock (host);
-  if (self->has_left && self->trash->len > 0)
+  if (self->litter->len > 0)
+    {
+      litter = self->litter;
+      self->litter = par_engine_new_trash ();
+    }
+  if (self->is_closed && self->trash->len > 0)
     {
       trash = self->trash;
       self->trash = par_engine_new_trash ();
     }
   par_host_unlock (host);
 
+  if (trash != NULL)
+    destroy_in (self->context, trash);
   par_debug_print (FALSE);
 }
 
@@ -217,19 +249,33 @@ dismiss (ParEngine  *self,
   wake (self, TRUE);
 }
 
+static ParQueue *
+queue_of (ParEngine *self,
+          ParRecord *record)
+{
+  return record->is_async ? &self->async_queue : &self->thread_queue;
+}
+
 static void
 count_settled (ParEngine       *self,
+               ParRecord       *record,
                guint64          index,
                ParRequestState  from,
-               ParRequestState  to,
                const GError    *error)
 {
   ParCounts *counts = &self->figures.counts;
+  ParRequestState to = record->state;
 
   if (from == PAR_REQUEST_STATE_QUEUED)
-    counts->n_queued--;
+    {
+      counts->n_queued--;
+      queue_of (self, record)->n_queued--;
+    }
   else
-    counts->n_running--;
+    {
+      counts->n_running--;
+      self->n_async_running -= record->is_async;
+    }
 
   if (to == PAR_REQUEST_STATE_SUCCEEDED)
     counts->n_succeeded++;
@@ -297,7 +343,8 @@ settle (ParEngine       *self,
 
   if (G_UNLIKELY (self->debug))
     log_settled (self, index, state, error);
-  count_settled (self, index, from, state, error);
+  count_settled (self, record, index, from, error);
+  self->source_rests = FALSE;
   if (!self->held_back)
     wake (self, self->figures.counts.n_queued == 0);
 }
@@ -375,6 +422,74 @@ succeed_attempt (ParEngine  *self,
   settle (self, record, attempt->index, PAR_REQUEST_STATE_SUCCEEDED, outcome, now_us);
 }
 
+static guint64
+count_free_slots (ParEngine *self)
+{
+  guint64 n_taken = self->n_out + self->handed.length;
+
+  if (self->concurrency == 0)
+    return G_MAXUINT64;
+
+  return self->concurrency > n_taken ? self->concurrency - n_taken : 0;
+}
+
+static gboolean
+may_start (ParEngine *self)
+{
+  return run_is_open (self) && self->run->cause == PAR_RUN_CAUSE_NONE && !self->paused;
+}
+
+/* With a bound, thread requests and async ones have one order. */
+static gboolean
+is_turn_of (ParEngine *self,
+            ParQueue  *queue,
+            ParQueue  *other)
+{
+  return self->concurrency == 0 || par_queue_count_waiting (other) == 0
+         || par_queue_is_before (queue, other);
+}
+
+/* Whether the owner has async attempts to start. */
+static gboolean
+has_async_work (ParEngine *self)
+{
+  if (G_LIKELY (par_queue_count_waiting (&self->async_queue) == 0 && self->handed.length == 0))
+    return FALSE;
+
+  return may_start (self)
+         && (self->handed.length > 0
+             || (count_free_slots (self) > 0
+                 && is_turn_of (self, &self->async_queue, &self->thread_queue)));
+}
+
+static void
+wake_for_async (ParEngine *self)
+{
+  if (G_UNLIKELY (has_async_work (self)))
+    wake (self, TRUE);
+}
+
+/* How far ahead of what is started the source is pulled: far enough to keep that many busy. */
+static guint
+get_ahead (ParEngine *self)
+{
+  return self->concurrency > 0 ? MIN (self->concurrency, MAX_AHEAD) : MAX_AHEAD;
+}
+
+static gboolean
+may_pull (ParEngine *self)
+{
+  return self->has_source && !self->source_rests && !self->held_back && run_is_open (self)
+         && self->run->cause == PAR_RUN_CAUSE_NONE;
+}
+
+/* Whether the source is to be pulled, since few requests are queued. */
+static gboolean
+wants_pull (ParEngine *self)
+{
+  return may_pull (self) && self->figures.counts.n_queued <= get_ahead (self) / 2;
+}
+
 /* The function of an attempt has returned. */
 static void
 end_attempt (ParHost    *host,
@@ -389,6 +504,7 @@ end_attempt (ParHost    *host,
   *(attempt->previous != NULL ? &attempt->previous->next : &self->oldest) = attempt->next;
   *(attempt->next != NULL ? &attempt->next->previous : &self->newest) = attempt->previous;
   self->n_out--;
+  self->n_async_out -= record->is_async;
   record->n_out--;
 
   if (G_UNLIKELY (self->trace))
@@ -407,6 +523,7 @@ end_attempt (ParHost    *host,
           self->figures.n_attempts_failed++;
           fail_attempt (self, record, attempt->index, &outcome, now_us);
         }
+      wake_for_async (self);
       return;
     }
 
@@ -415,15 +532,16 @@ end_attempt (ParHost    *host,
   else
     self->figures.n_attempts_lost++;
   if (G_VALUE_TYPE (&outcome) != G_TYPE_INVALID)
-    throw_away (self, &outcome, NULL, NULL);
+    throw_away (self, record, &outcome, NULL, NULL);
   if (record->n_out == 0 && record->collected)
     {
-      throw_away (self, NULL, record->data, g_steal_pointer (&record->destroy));
+      throw_away (self, record, NULL, record->data, g_steal_pointer (&record->destroy));
       if (record->removed)
         par_records_release (&self->records, attempt->index);
     }
   /* Only the end of a run that waits for its attempts, and who watches their number, care. */
   wake (self, self->n_out == 0);
+  wake_for_async (self);
 }
 
 static gint64
@@ -477,15 +595,19 @@ start_request (ParEngine *self,
 
   counts->n_queued--;
   counts->n_running++;
+  queue_of (self, record)->n_queued--;
+  self->n_async_running += record->is_async;
   self->peak_running = MAX (self->peak_running, counts->n_running);
   self->run->counts.n_queued--;
   self->run->counts.n_running++;
 
   if (self->run->settings.redundancy > 1 && wants_copies (self, record))
-    par_queue_copy (&self->queue, index, self->run->settings.redundancy - 1);
+    par_queue_copy (queue_of (self, record), index, self->run->settings.redundancy - 1);
   if (request_timeout > 0)
     par_record_get_detail (record)->timeout =
       add_timeout (self, index, NULL, now_us + (gint64) request_timeout * 1000);
+  if (G_UNLIKELY (wants_pull (self)))
+    wake (self, TRUE);
 }
 
 static void
@@ -517,6 +639,7 @@ start_attempt (ParEngine      *self,
   self->newest = attempt;
 
   self->n_out++;
+  self->n_async_out += record->is_async;
   self->figures.n_attempts++;
   self->figures.peak_attempts = MAX (self->figures.peak_attempts, self->n_out);
 
@@ -531,30 +654,20 @@ start_attempt (ParEngine      *self,
 }
 
 static guint64
-count_free_slots (ParEngine *self)
-{
-  if (self->concurrency == 0)
-    return G_MAXUINT64;
-
-  return self->concurrency > self->n_out ? self->concurrency - self->n_out : 0;
-}
-
-static gboolean
-may_start (ParEngine *self)
-{
-  return run_is_open (self) && self->run->cause == PAR_RUN_CAUSE_NONE && !self->paused;
-}
-
-static guint64
-count_waiting (ParHost *host)
+count_waiting_threads (ParHost *host)
 {
   ParEngine *self = engine_of (host);
 
   if (!may_start (self))
     return 0;
 
-  return MIN (self->run->counts.n_queued + par_queue_get_n_copies (&self->queue),
-              count_free_slots (self));
+  return MIN (par_queue_count_waiting (&self->thread_queue), count_free_slots (self));
+}
+
+static guint64
+count_waiting_async (ParHost *host)
+{
+  return has_async_work (engine_of (host)) ? 1 : 0;
 }
 
 static guint
@@ -567,7 +680,8 @@ get_bound (ParHost *host)
 static gboolean
 has_open_requests (ParEngine *self)
 {
-  return self->run->counts.n_queued > 0 || self->run->counts.n_running > 0 || self->n_holds > 0;
+  return self->run->counts.n_queued > 0 || self->run->counts.n_running > 0 || self->n_holds > 0
+         || self->has_source;
 }
 
 /* Looks whether the run may go on, since nothing may start that is cancelled or too late. All that
@@ -594,50 +708,149 @@ check_run (ParEngine *self,
   return FALSE;
 }
 
+/* Whether anything may start now. */
 static gboolean
-take (ParHost        *host,
-      ParAttempt     *attempt,
-      gint64          now_us,
-      ParRequestFunc *function,
-      gpointer       *user_data)
+may_take (ParEngine *self,
+          gint64     now_us)
 {
-  ParEngine *self = engine_of (host);
-  ParAttemptKind kind;
-  ParRecord *record;
-  guint64 index;
-
-  if (!may_start (self) || count_free_slots (self) == 0)
+  if (!may_start (self))
     return FALSE;
 
-  if (!check_run (self, now_us))
-    {
-      wake (self, TRUE);
-      return FALSE;
-    }
+  if (check_run (self, now_us))
+    return TRUE;
 
-  if (!par_queue_take (&self->queue, self->concurrency > 0, &index, &kind))
-    return FALSE;
+  wake (self, TRUE);
 
-  record = par_records_get (&self->records, index);
+  return FALSE;
+}
+
+static void
+start_turn (ParEngine      *self,
+            ParAttempt     *attempt,
+            guint64         index,
+            ParAttemptKind  kind,
+            gint64          now_us,
+            ParRequestFunc *function,
+            gpointer       *user_data)
+{
+  ParRecord *record = par_records_get (&self->records, index);
+
   *function = record->function;
   *user_data = record->data;
   start_attempt (self, attempt, record, index, kind, now_us);
+}
+
+/* Gives the async attempt whose turn it is a slot, so that those after it need not wait for an
+ * owner who is busy. */
+static void
+hand_over (ParEngine *self)
+{
+  ParTurn turn = { 0 };
+
+  if (par_queue_take (&self->async_queue, TRUE, &turn.index, &turn.kind))
+    g_queue_push_tail (&self->handed, g_memdup2 (&turn, sizeof turn));
+  wake (self, TRUE);
+}
+
+static gboolean
+take_for_thread (ParHost        *host,
+                 ParAttempt     *attempt,
+                 gint64          now_us,
+                 ParRequestFunc *function,
+                 gpointer       *user_data)
+{
+  ParEngine *self = engine_of (host);
+  ParAttemptKind kind;
+  guint64 index;
+
+  if (count_free_slots (self) == 0 || !may_take (self, now_us))
+    return FALSE;
+
+  while (G_UNLIKELY (!is_turn_of (self, &self->thread_queue, &self->async_queue)))
+    {
+      hand_over (self);
+      if (count_free_slots (self) == 0)
+        return FALSE;
+    }
+
+  if (!par_queue_take (&self->thread_queue, self->concurrency > 0, &index, &kind))
+    return FALSE;
+
+  start_turn (self, attempt, index, kind, now_us, function, user_data);
 
   return TRUE;
+}
+
+/* Takes an attempt that has its slot already; those of requests that have settled give it back. */
+static gboolean
+take_handed (ParEngine      *self,
+             guint64        *index,
+             ParAttemptKind *kind)
+{
+  ParTurn *turn;
+
+  while ((turn = g_queue_pop_head (&self->handed)) != NULL)
+    {
+      ParRecord *record = par_records_get (&self->records, turn->index);
+      gboolean is_open = record != NULL && !par_record_has_settled (record);
+
+      *index = turn->index;
+      *kind = turn->kind;
+      g_free (turn);
+      if (is_open)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+static gboolean
+take_for_loop (ParHost        *host,
+               ParAttempt     *attempt,
+               gint64          now_us,
+               ParRequestFunc *function,
+               gpointer       *user_data)
+{
+  ParEngine *self = engine_of (host);
+  ParAttemptKind kind;
+  guint64 index;
+
+  if (!has_async_work (self) || !may_take (self, now_us))
+    return FALSE;
+
+  if (!take_handed (self, &index, &kind)
+      && (!has_async_work (self)
+          || !par_queue_take (&self->async_queue, self->concurrency > 0, &index, &kind)))
+    return FALSE;
+
+  start_turn (self, attempt, index, kind, now_us, function, user_data);
+
+  return TRUE;
+}
+
+/* Ends the run with @error, which is consumed. */
+static void
+break_run (ParEngine *self,
+           GError    *error)
+{
+  if (run_is_open (self) && self->run->cause == PAR_RUN_CAUSE_NONE)
+    {
+      self->run->broken = error;
+      par_run_end (self->run, PAR_RUN_CAUSE_BROKEN);
+      wake (self, TRUE);
+    }
+  else
+    {
+      g_error_free (error);
+    }
 }
 
 static void
 fail_run (ParHost      *host,
           const GError *error)
 {
-  ParEngine *self = engine_of (host);
-
-  if (count_waiting (host) == 0)
-    return;
-
-  self->run->broken = g_error_copy (error);
-  par_run_end (self->run, PAR_RUN_CAUSE_BROKEN);
-  wake (self, TRUE);
+  if (count_waiting_threads (host) > 0)
+    break_run (engine_of (host), g_error_copy (error));
 }
 
 static void
@@ -696,20 +909,48 @@ get_request (ParHost *host,
   return object;
 }
 
-static const ParHostClass host_class = { get_request, cancel_request, engine_free };
-static const ParDispatcherClient client =
-  { count_waiting, get_bound, take, end_attempt, fail_run, do_chores };
-
-/* Has workers come for what may start, with the lock held, which is then given back. */
+/* Has workers come for what may start, and the owner, with the lock held, which is then given
+ * back. */
 static void
 start_and_unlock (ParEngine *self)
 {
-  guint n_workers = par_thread_dispatcher_ask (&self->threads);
+  gboolean has_chores = self->host.has_chores;
+  guint n_workers;
+
+  self->host.has_chores = FALSE;
+  wake_for_async (self);
+  n_workers = par_thread_dispatcher_ask (&self->threads);
 
   par_host_unlock (&self->host);
   if (n_workers > 0)
     par_thread_dispatcher_push (&self->threads, n_workers);
+  if (has_chores)
+    do_chores (&self->host);
 }
+
+/* An async attempt has a result, or has been dropped without one: it has ended. */
+static void
+attempt_returned (ParHost *host,
+                  gpointer attempt_data)
+{
+  ParEngine *self = engine_of (host);
+  ParAttempt *attempt = attempt_data;
+
+  par_host_lock (host);
+  if (!attempt->ended)
+    {
+      end_attempt (host, attempt, par_clock_now (self->clock));
+      attempt->ended = TRUE;
+    }
+  start_and_unlock (self);
+}
+
+static const ParHostClass host_class =
+  { get_request, attempt_returned, cancel_request, engine_free };
+static const ParDispatcherClient thread_client =
+  { count_waiting_threads, get_bound, take_for_thread, end_attempt, fail_run, do_chores };
+static const ParDispatcherClient loop_client =
+  { count_waiting_async, get_bound, take_for_loop, end_attempt, NULL, do_chores };
 
 static guint64
 publish_rows (ParEngine *self)
@@ -726,6 +967,7 @@ publish_rows (ParEngine *self)
  * before par_engine_end_publish(). */
 guint64
 par_engine_add (ParEngine      *self,
+                gboolean        is_async,
                 ParRequestFunc  function,
                 gpointer        user_data,
                 GDestroyNotify  destroy,
@@ -744,6 +986,7 @@ par_engine_add (ParEngine      *self,
   record->function = function;
   record->data = user_data;
   record->destroy = destroy;
+  record->is_async = is_async;
   if (object != NULL || priority != 0 || once)
     {
       ParRecordDetail *detail = par_record_get_detail (record);
@@ -754,18 +997,18 @@ par_engine_add (ParEngine      *self,
       if (object != NULL)
         self->adopt_object (object, &self->host, index);
     }
-  par_queue_add (&self->queue, index, priority);
+  par_queue_add (queue_of (self, record), index, priority);
   self->figures.counts.n_requests++;
   self->figures.counts.n_queued++;
 
-  if (self->owner != g_thread_self ())
+  if (!par_owner_is_caller (&self->owner))
     {
       wake (self, FALSE);
     }
   else if (n_new != NULL)
     {
       *n_new = publish_rows (self);
-      g_atomic_int_inc (&self->n_publishing);
+      g_atomic_int_inc (&self->owner.n_publishing);
     }
   else
     {
@@ -960,7 +1203,7 @@ par_engine_defer (ParEngine *self,
   gboolean deferred;
 
   par_host_lock (&self->host);
-  deferred = self->owner != g_thread_self ();
+  deferred = !par_owner_is_caller (&self->owner);
   if (deferred)
     {
       self->deferred |= 1u << bit;
@@ -969,6 +1212,16 @@ par_engine_defer (ParEngine *self,
   par_host_unlock (&self->host);
 
   return deferred;
+}
+
+/* Ends the run that is on, if it is, with @error, which is consumed. */
+void
+par_engine_break (ParEngine *self,
+                  GError    *error)
+{
+  par_host_lock (&self->host);
+  break_run (self, error);
+  par_host_unlock (&self->host);
 }
 
 void
@@ -1001,7 +1254,8 @@ par_engine_begin (ParEngine *self,
 
   self->run = run;
   self->sweeping = FALSE;
-  self->has_left = FALSE;
+  self->source_rests = FALSE;
+  self->owner.has_left = FALSE;
   self->debug = par_debug_is_wanted ();
   self->trace = par_trace_is_wanted ();
   run->counts.n_requests = self->figures.counts.n_queued;
@@ -1118,7 +1372,7 @@ run_is_over (ParEngine *self)
 
   if (run == NULL || run->counts.n_queued > 0 || run->counts.n_running > 0)
     return FALSE;
-  if (run->cause == PAR_RUN_CAUSE_NONE && self->n_holds > 0)
+  if (run->cause == PAR_RUN_CAUSE_NONE && (self->n_holds > 0 || self->has_source))
     return FALSE;
 
   return !run->settings.wait_for_attempts || self->n_out == 0;
@@ -1146,7 +1400,7 @@ has_urgent_news (ParEngine *self)
   const ParRun *run = self->run;
 
   if (self->poked || self->cancellables->len > 0 || is_sweeping (self)
-      || (run_is_over (self) && !self->held_back))
+      || (run_is_over (self) && !self->held_back) || has_async_work (self) || wants_pull (self))
     return TRUE;
   if (!run_is_open (self))
     return self->n_out != self->seen_out;
@@ -1160,7 +1414,7 @@ static gboolean
 has_news (ParEngine *self)
 {
   return (self->n_unseen > 0 && !self->held_back) || self->starts->len > 0
-         || (self->trash->len > 0 && !self->has_left)
+         || self->trash->len > 0
          || self->n_published != self->records.end || self->deferred != 0
          || has_urgent_news (self);
 }
@@ -1213,7 +1467,7 @@ par_engine_collect (ParEngine *self,
 
   par_host_lock (&self->host);
 
-  self->owner_state = PAR_OWNER_BUSY;
+  self->owner.state = PAR_OWNER_BUSY;
   self->poked = FALSE;
 
   if (self->run != NULL)
@@ -1257,7 +1511,7 @@ par_engine_collect (ParEngine *self,
           self->sweep_index = self->records.end;
           self->sweep_end = self->records.end;
         }
-      self->run->was_held = self->n_holds > 0;
+      self->run->was_held = self->n_holds > 0 || self->has_source;
       if (self->debug)
         log_end (self);
     }
@@ -1293,24 +1547,12 @@ static void
 rest (ParEngine *self,
       gboolean   more)
 {
-  if (self->in_do || self->source == NULL)
-    return;
-
   if (!more && is_nap_due (self))
-    {
-      self->owner_state = PAR_OWNER_NAPPING;
-      par_clock_arm (self->clock, self->source, get_nap_end (self));
-    }
+    par_owner_rest (&self->owner, PAR_OWNER_NAPPING, get_nap_end (self));
   else if (more || has_news (self))
-    {
-      self->owner_state = PAR_OWNER_BUSY;
-      g_source_set_ready_time (self->source, 0);
-    }
+    par_owner_rest (&self->owner, PAR_OWNER_BUSY, 0);
   else
-    {
-      self->owner_state = PAR_OWNER_ASLEEP;
-      par_clock_arm (self->clock, self->source, get_next_time (self));
-    }
+    par_owner_rest (&self->owner, PAR_OWNER_ASLEEP, get_next_time (self));
 }
 
 /* Makes the caller the owner, who waits for news by par_engine_wait() until par_engine_exit().
@@ -1321,17 +1563,7 @@ par_engine_enter (ParEngine *self)
   GThread *owner;
 
   par_host_lock (&self->host);
-
-  /* The owner there was may be telling something. That is rare, and short, so nobody signals the
-   * end of it. */
-  while (self->owner != g_thread_self () && g_atomic_int_get (&self->n_publishing) > 0)
-    g_cond_wait_until (&self->handover, &self->host.lock, g_get_monotonic_time () + 1000);
-
-  owner = self->owner;
-  self->owner = g_thread_self ();
-  self->in_do = TRUE;
-  self->owner_state = PAR_OWNER_BUSY;
-  g_atomic_int_inc (&self->n_publishing);
+  owner = par_owner_enter (&self->owner);
   par_host_unlock (&self->host);
 
   return owner;
@@ -1341,7 +1573,7 @@ par_engine_enter (ParEngine *self)
 void
 par_engine_end_publish (ParEngine *self)
 {
-  g_atomic_int_add (&self->n_publishing, -1);
+  g_atomic_int_add (&self->owner.n_publishing, -1);
 }
 
 gboolean
@@ -1350,7 +1582,7 @@ par_engine_is_owner (ParEngine *self)
   gboolean is_owner;
 
   par_host_lock (&self->host);
-  is_owner = self->owner == g_thread_self ();
+  is_owner = par_owner_is_caller (&self->owner);
   par_host_unlock (&self->host);
 
   return is_owner;
@@ -1364,28 +1596,8 @@ par_engine_start_dispatch (ParEngine *self,
   gboolean is_free;
 
   par_host_lock (&self->host);
-  if (self->source != source)
-    {
-      par_host_unlock (&self->host);
-      return FALSE;
-    }
-
   /* Requests that are held back belong to the thread that fetches them. */
-  is_free = !self->in_do && (self->owner == g_thread_self ()
-                             || (g_atomic_int_get (&self->n_publishing) == 0
-                                 && !self->held_back));
-  if (is_free)
-    {
-      self->owner = g_thread_self ();
-      self->owner_state = PAR_OWNER_BUSY;
-      g_atomic_int_inc (&self->n_publishing);
-    }
-  else
-    {
-      /* Who waits looks by itself, and has this source woken at its end. */
-      g_source_set_ready_time (source, self->in_do || self->held_back
-                                       ? -1 : g_get_monotonic_time () + NAP_US);
-    }
+  is_free = par_owner_start_dispatch (&self->owner, source, self->held_back);
   par_host_unlock (&self->host);
 
   return is_free;
@@ -1398,11 +1610,16 @@ par_engine_exit (ParEngine *self,
                  GThread   *owner,
                  gboolean   has_left)
 {
+  g_autoptr(GArray) trash = NULL;
+
   par_host_lock (&self->host);
-  self->in_do = FALSE;
-  self->owner = owner;
-  self->has_left = has_left && self->run == NULL;
-  g_atomic_int_add (&self->n_publishing, -1);
+  par_owner_exit (&self->owner, owner);
+  self->owner.has_left = has_left && self->run == NULL;
+  if (self->owner.has_left && self->trash->len > 0)
+    {
+      trash = self->trash;
+      self->trash = par_engine_new_trash ();
+    }
   rest (self, FALSE);
   par_host_unlock (&self->host);
 
@@ -1412,20 +1629,27 @@ par_engine_exit (ParEngine *self,
 /* Changes the source by which the owner waits for news when it is not in a do(). The source, which
  * is consumed, may be NULL; @owner is whose it is, or NULL for who is the owner. */
 void
-par_engine_set_source (ParEngine *self,
-                       GSource   *source,
-                       GThread   *owner)
+par_engine_set_waker (ParEngine *self,
+                      GSource   *source,
+                      GThread   *owner)
 {
+  GMainContext *context = NULL;
   GSource *old;
 
   par_host_lock (&self->host);
-  old = self->source;
-  self->source = source;
+  old = self->owner.source;
+  self->owner.source = source;
+  if (source != NULL)
+    {
+      context = self->context;
+      self->context = g_main_context_ref (g_source_get_context (source));
+    }
   if (owner != NULL)
-    self->owner = owner;
+    self->owner.thread = owner;
   rest (self, FALSE);
   par_host_unlock (&self->host);
 
+  g_clear_pointer (&context, g_main_context_unref);
   if (old != NULL)
     {
       g_source_destroy (old);
@@ -1440,7 +1664,7 @@ par_engine_hold_back (ParEngine *self,
 {
   par_host_lock (&self->host);
   self->held_back = held_back;
-  if (!held_back && self->owner_state != PAR_OWNER_BUSY && has_news (self))
+  if (!held_back && self->owner.state != PAR_OWNER_BUSY && has_news (self))
     wake (self, TRUE);
   par_host_unlock (&self->host);
 }
@@ -1452,16 +1676,105 @@ par_engine_wait (ParEngine *self,
 {
   par_host_lock (&self->host);
   if (may_nap && is_nap_due (self))
-    {
-      self->owner_state = PAR_OWNER_NAPPING;
-      par_clock_wait (self->clock, &self->cond, &self->host.lock, get_nap_end (self));
-    }
+    par_owner_wait (&self->owner, PAR_OWNER_NAPPING, get_nap_end (self));
   else if (!has_news (self))
-    {
-      self->owner_state = PAR_OWNER_ASLEEP;
-      par_clock_wait (self->clock, &self->cond, &self->host.lock, get_next_time (self));
-    }
-  self->owner_state = PAR_OWNER_BUSY;
+    par_owner_wait (&self->owner, PAR_OWNER_ASLEEP, get_next_time (self));
+  par_host_unlock (&self->host);
+}
+
+/* Waits for news, in a do() of requests that need the caller's context, where the source is:
+ * whatever is ready there is dispatched too. */
+void
+par_engine_wait_in (ParEngine    *self,
+                    GMainContext *context)
+{
+  par_host_lock (&self->host);
+  par_owner_exit (&self->owner, g_thread_self ());
+  rest (self, FALSE);
+  par_host_unlock (&self->host);
+
+  g_main_context_iteration (context, TRUE);
+
+  par_engine_enter (self);
+}
+
+/* Whether there are requests that only come to an end if the owner's context is iterated. */
+gboolean
+par_engine_needs_context (ParEngine *self)
+{
+  gboolean needed;
+
+  par_host_lock (&self->host);
+  needed = self->async_queue.n_queued > 0 || self->n_async_running > 0
+           || (self->n_async_out > 0 && self->run != NULL && self->run->settings.wait_for_attempts);
+  par_host_unlock (&self->host);
+
+  return needed;
+}
+
+/* Calls the functions of async requests that may start, until @until_us (0: some of them). Returns
+ * whether there are more. */
+gboolean
+par_engine_start_async (ParEngine *self,
+                        gint64     until_us)
+{
+  gboolean has_work;
+
+  par_host_lock (&self->host);
+  has_work = has_async_work (self);
+  par_host_unlock (&self->host);
+
+  if (G_LIKELY (!has_work))
+    return FALSE;
+
+  par_loop_dispatcher_dispatch (&self->loop, MAX_STARTS, until_us);
+
+  par_host_lock (&self->host);
+  has_work = has_async_work (self);
+  start_and_unlock (self);
+
+  return has_work;
+}
+
+/* Says whether more requests may come from a source. */
+void
+par_engine_set_source (ParEngine *self,
+                       gboolean   has_source)
+{
+  par_host_lock (&self->host);
+  self->has_source = has_source;
+  self->source_rests = FALSE;
+  wake (self, TRUE);
+  par_host_unlock (&self->host);
+}
+
+/* Whether the source is to be pulled: since few are queued, or, @pulling, until enough are.
+ * @n_settled is for par_engine_rest_source(). */
+gboolean
+par_engine_wants_pull (ParEngine *self,
+                       gboolean   pulling,
+                       guint64   *n_settled)
+{
+  gboolean wanted;
+
+  par_host_lock (&self->host);
+  wanted = wants_pull (self)
+           || (pulling && may_pull (self) && self->figures.counts.n_queued < get_ahead (self));
+  *n_settled = self->n_settled;
+  par_host_unlock (&self->host);
+
+  return wanted;
+}
+
+/* Has the source not be pulled until another request has settled; with @looked, only if none has
+ * since there were @n_settled. */
+void
+par_engine_rest_source (ParEngine *self,
+                        gboolean   looked,
+                        guint64    n_settled)
+{
+  par_host_lock (&self->host);
+  self->source_rests = !looked || self->n_settled == n_settled;
   par_host_unlock (&self->host);
 }
 
@@ -1471,7 +1784,7 @@ par_engine_end_dispatch (ParEngine *self,
                          gboolean   more)
 {
   par_host_lock (&self->host);
-  g_atomic_int_add (&self->n_publishing, -1);
+  g_atomic_int_add (&self->owner.n_publishing, -1);
   rest (self, more);
   par_host_unlock (&self->host);
 }
@@ -1481,11 +1794,11 @@ par_engine_end_dispatch (ParEngine *self,
 void
 par_engine_close (ParEngine *self)
 {
-  par_engine_set_source (self, NULL, NULL);
+  par_engine_set_waker (self, NULL, NULL);
 
   par_host_lock (&self->host);
   self->is_closed = TRUE;
-  self->has_left = TRUE;
+  self->owner.has_left = TRUE;
   par_host_unlock (&self->host);
 
   for (guint64 index = self->records.first; index < self->records.end; index++)

@@ -12,8 +12,10 @@ typedef struct _ParHost ParHost;
  * by which news travels up. The engine begins with it. */
 typedef struct
 {
-  /* These two are called with no lock held, by an attempt and by a request. */
+  /* These are called with no lock held, by an attempt and, the last, by a request. */
   gpointer (*get_request) (ParHost *self,
+                           gpointer attempt);
+  void     (*returned)    (ParHost *self,
                            gpointer attempt);
   void     (*cancel)      (ParHost *self,
                            guint64  index);

@@ -18,9 +18,11 @@ typedef struct
 
 void
 par_queue_init (ParQueue   *self,
-                ParRecords *records)
+                ParRecords *records,
+                gboolean    is_async)
 {
   self->records = records;
+  self->is_async = is_async;
   self->ordered = g_sequence_new (g_free);
   g_queue_init (&self->copies);
 }
@@ -57,6 +59,7 @@ par_queue_add (ParQueue *self,
 {
   ParPlace *place;
 
+  self->n_queued++;
   if (priority == 0)
     return;
 
@@ -110,39 +113,80 @@ peek_ordered (ParQueue *self)
 }
 
 static gboolean
-take_first (ParQueue *self,
-            guint64  *index)
+is_mine (ParQueue  *self,
+         ParRecord *record)
+{
+  return record != NULL && record->state == PAR_REQUEST_STATE_QUEUED
+         && record->is_async == self->is_async
+         && (record->detail == NULL || record->detail->priority == 0);
+}
+
+/* Finds the first attempt that is due. */
+static gboolean
+peek_first (ParQueue *self,
+            ParTurn  *turn)
 {
   ParPlace *place = self->has_ordered ? peek_ordered (self) : NULL;
 
-  if (place != NULL && place->priority < 0)
+  turn->kind = PAR_ATTEMPT_KIND_FIRST;
+  if (place == NULL || place->priority > 0)
     {
-      *index = place->index;
-      g_sequence_remove (g_sequence_get_begin_iter (self->ordered));
-      return TRUE;
-    }
-
-  for (self->cursor = MAX (self->cursor, self->records->first);
-       self->cursor < self->records->end;
-       self->cursor++)
-    {
-      ParRecord *record = par_records_get (self->records, self->cursor);
-
-      if (record != NULL && record->state == PAR_REQUEST_STATE_QUEUED
-          && (record->detail == NULL || record->detail->priority == 0))
+      for (self->cursor = MAX (self->cursor, self->records->first);
+           self->cursor < self->records->end;
+           self->cursor++)
         {
-          *index = self->cursor++;
-          return TRUE;
+          if (is_mine (self, par_records_get (self->records, self->cursor)))
+            {
+              turn->priority = 0;
+              turn->index = self->cursor;
+              return TRUE;
+            }
         }
     }
 
   if (place == NULL)
     return FALSE;
 
-  *index = place->index;
-  g_sequence_remove (g_sequence_get_begin_iter (self->ordered));
+  turn->priority = place->priority;
+  turn->index = place->index;
 
   return TRUE;
+}
+
+static gboolean
+take_first (ParQueue *self,
+            guint64  *index)
+{
+  ParTurn turn;
+
+  if (!peek_first (self, &turn))
+    return FALSE;
+
+  *index = turn.index;
+  if (turn.priority == 0)
+    self->cursor++;
+  else
+    g_sequence_remove (g_sequence_get_begin_iter (self->ordered));
+
+  return TRUE;
+}
+
+/* The copies that are due; those of requests that have settled leave here. */
+static ParCopies *
+peek_copies (ParQueue *self)
+{
+  while (!g_queue_is_empty (&self->copies))
+    {
+      ParCopies *copies = g_queue_peek_head (&self->copies);
+      ParRecord *record = par_records_get (self->records, copies->index);
+
+      if (record != NULL && record->state == PAR_REQUEST_STATE_RUNNING)
+        return copies;
+
+      g_free (g_queue_pop_head (&self->copies));
+    }
+
+  return NULL;
 }
 
 /* With a bound the copies of one request come together, else they could not help it; without one
@@ -152,27 +196,53 @@ take_copy (ParQueue *self,
            gboolean  bounded,
            guint64  *index)
 {
-  while (!g_queue_is_empty (&self->copies))
-    {
-      ParCopies *copies = g_queue_peek_head (&self->copies);
-      ParRecord *record = par_records_get (self->records, copies->index);
+  ParCopies *copies = peek_copies (self);
 
-      if (record == NULL || record->state != PAR_REQUEST_STATE_RUNNING)
-        {
-          g_free (g_queue_pop_head (&self->copies));
-          continue;
-        }
+  if (copies == NULL)
+    return FALSE;
 
-      *index = copies->index;
-      if (--copies->n_left == 0)
-        g_free (g_queue_pop_head (&self->copies));
-      else if (!bounded)
-        g_queue_push_tail (&self->copies, g_queue_pop_head (&self->copies));
+  *index = copies->index;
+  if (--copies->n_left == 0)
+    g_free (g_queue_pop_head (&self->copies));
+  else if (!bounded)
+    g_queue_push_tail (&self->copies, g_queue_pop_head (&self->copies));
 
-      return TRUE;
-    }
+  return TRUE;
+}
 
-  return FALSE;
+/* Finds what is due next where there is a bound. */
+static gboolean
+peek_bounded (ParQueue *self,
+              ParTurn  *turn)
+{
+  ParCopies *copies = self->copies.length > 0 ? peek_copies (self) : NULL;
+
+  if (copies == NULL)
+    return peek_first (self, turn);
+
+  *turn = (ParTurn) { PAR_ATTEMPT_KIND_COPY, 0, copies->index };
+
+  return TRUE;
+}
+
+/* Whether what is due next here, where there is a bound, is due before what is due there. */
+gboolean
+par_queue_is_before (ParQueue *self,
+                     ParQueue *other)
+{
+  ParTurn left, right;
+
+  if (!peek_bounded (self, &left))
+    return FALSE;
+  if (!peek_bounded (other, &right))
+    return TRUE;
+
+  if (left.kind != right.kind)
+    return left.kind == PAR_ATTEMPT_KIND_COPY;
+  if (left.priority != right.priority)
+    return left.priority < right.priority;
+
+  return left.index < right.index;
 }
 
 /* Takes the request to be attempted next. Bounded, copies of running requests go before the
@@ -194,11 +264,4 @@ par_queue_take (ParQueue       *self,
   *kind = PAR_ATTEMPT_KIND_COPY;
 
   return !bounded && take_copy (self, bounded, index);
-}
-
-/* How many requests want copies; some may have settled since. */
-guint64
-par_queue_get_n_copies (ParQueue *self)
-{
-  return self->copies.length;
 }

@@ -52,6 +52,7 @@ typedef struct
 
   /* Guarded by the host's lock. */
   guint8 state;
+  guint8 is_async : 1;   /* its function is called in the owner context */
   guint8 reason : 3;
   guint8 collected : 1;  /* the owner has seen that it settled */
   guint8 removed : 1;    /* no row of the model any more */

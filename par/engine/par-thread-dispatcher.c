@@ -167,44 +167,6 @@ watch (ParThreadDispatcher *self,
   g_cond_clear (&tick);
 }
 
-/* Makes @attempt fit for another call, with the host's lock held on entry and return. */
-static void
-renew (ParThreadDispatcher  *self,
-       ParAttempt          **attempt)
-{
-  GCancellable *cancellable = NULL;
-
-  if (G_UNLIKELY (!par_attempt_end (*attempt, &cancellable)))
-    {
-      ParAttempt *fresh;
-
-      par_host_unlock (self->host);
-      /* The old one may hold the last reference to the host but for the new one's. */
-      fresh = par_attempt_new (self->host);
-      g_object_unref (*attempt);
-      *attempt = fresh;
-      par_host_lock (self->host);
-    }
-  else if (cancellable != NULL)
-    {
-      par_host_unlock (self->host);
-      g_object_unref (cancellable);
-      par_host_lock (self->host);
-    }
-}
-
-static void
-unlock_and_do_chores (ParThreadDispatcher *self)
-{
-  gboolean has_chores = self->host->has_chores;
-
-  self->host->has_chores = FALSE;
-  par_host_unlock (self->host);
-
-  if (G_UNLIKELY (has_chores))
-    self->client->do_chores (self->host);
-}
-
 /* One call that took long, or in which the thread was not running, says little: none counts for
  * more than eight microseconds. */
 static void
@@ -236,7 +198,7 @@ work_off (ParThreadDispatcher  *self,
       gint64 duration_us;
       gint64 ended_us;
 
-      unlock_and_do_chores (self);
+      par_dispatcher_unlock (self->host, self->client);
       if (n_workers > 0)
         par_thread_dispatcher_push (self, n_workers);
 
@@ -256,7 +218,7 @@ work_off (ParThreadDispatcher  *self,
         }
       note_end (self, duration_us);
       self->client->end (self->host, *attempt, ended_us);
-      renew (self, attempt);
+      par_dispatcher_renew (self->host, attempt);
     }
 
   if (self->runner == attempt)
@@ -284,7 +246,7 @@ work (gpointer item,
   while (is_crowded (self, &attempt) && !self->watching && is_work_waiting (self));
 
   self->n_workers--;
-  unlock_and_do_chores (self);
+  par_dispatcher_unlock (self->host, self->client);
 
   /* The attempt may hold the last reference to the host, and so to this dispatcher. */
   g_object_unref (attempt);
@@ -309,7 +271,7 @@ par_thread_dispatcher_push (ParThreadDispatcher *self,
   /* The attempt is made here, since the first thing allocated costs a thread 9 KB. */
   while (n_pushed < n_workers && error == NULL)
     {
-      attempt = par_attempt_new (self->host);
+      attempt = par_attempt_new (self->host, FALSE);
       g_thread_pool_push (self->pool, attempt, &error);
       n_pushed++;
     }

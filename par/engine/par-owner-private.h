@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "base/par-clock-private.h"
+#include "par-host-private.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  PAR_OWNER_BUSY,     /* looks at the news before it sleeps */
+  PAR_OWNER_NAPPING,  /* looks within a millisecond */
+  PAR_OWNER_ASLEEP,   /* must be woken */
+} ParOwnerState;
+
+/* Whom the engine tells what has happened: a thread that waits in a call, or by a source of a
+ * main context. All calls are made with the host's lock held. */
+typedef struct
+{
+  ParHost *host;
+  ParClock **clock;
+
+  /* Guarded by the host's lock. */
+  GThread *thread;
+  ParOwnerState state;
+  gboolean in_call;   /* it waits on the condition, else by the source */
+  gboolean has_left;  /* a do() has returned, and nobody may be looking */
+  GCond cond;
+  GSource *source;
+  GCond handover;
+
+  int n_publishing;   /* atomic: the owner is telling something */
+} ParOwner;
+
+void     par_owner_init           (ParOwner      *self,
+                                   ParHost       *host,
+                                   ParClock     **clock);
+void     par_owner_clear          (ParOwner      *self);
+GThread *par_owner_enter          (ParOwner      *self);
+void     par_owner_exit           (ParOwner      *self,
+                                   GThread       *thread);
+void     par_owner_wait           (ParOwner      *self,
+                                   ParOwnerState  state,
+                                   gint64         until_us);
+void     par_owner_rest           (ParOwner      *self,
+                                   ParOwnerState  state,
+                                   gint64         until_us);
+gboolean par_owner_start_dispatch (ParOwner      *self,
+                                   GSource       *source,
+                                   gboolean       is_bound);
+
+/* Has the owner look. While work is queued that can wait for the end of its nap, unless it is
+ * @urgent. */
+static inline void
+par_owner_wake (ParOwner *self,
+                gboolean  urgent)
+{
+  if (G_LIKELY (self->state == PAR_OWNER_BUSY
+                || (self->state == PAR_OWNER_NAPPING && !urgent)))
+    return;
+
+  self->state = PAR_OWNER_BUSY;
+  if (self->in_call)
+    g_cond_signal (&self->cond);
+  else if (self->source != NULL)
+    g_source_set_ready_time (self->source, 0);
+}
+
+static inline gboolean
+par_owner_is_caller (ParOwner *self)
+{
+  return self->thread == g_thread_self ();
+}
+
+G_END_DECLS

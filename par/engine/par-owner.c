@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "par-owner-private.h"
+
+/* How long who finds the owner telling something waits until it looks again. */
+#define HANDOVER_US 1000
+
+void
+par_owner_init (ParOwner  *self,
+                ParHost   *host,
+                ParClock **clock)
+{
+  self->host = host;
+  self->clock = clock;
+  self->thread = g_thread_self ();
+  self->state = PAR_OWNER_ASLEEP;
+  g_cond_init (&self->cond);
+  g_cond_init (&self->handover);
+}
+
+void
+par_owner_clear (ParOwner *self)
+{
+  g_cond_clear (&self->cond);
+  g_cond_clear (&self->handover);
+}
+
+/* Makes the caller the owner, who waits by par_owner_wait() until par_owner_exit(). Returns the
+ * owner there was. */
+GThread *
+par_owner_enter (ParOwner *self)
+{
+  GThread *thread;
+
+  /* The owner there was may be telling something. That is rare, and short, so nobody signals the
+   * end of it. */
+  while (!par_owner_is_caller (self) && g_atomic_int_get (&self->n_publishing) > 0)
+    g_cond_wait_until (&self->handover, &self->host->lock, g_get_monotonic_time () + HANDOVER_US);
+
+  thread = self->thread;
+  self->thread = g_thread_self ();
+  self->in_call = TRUE;
+  self->state = PAR_OWNER_BUSY;
+  g_atomic_int_inc (&self->n_publishing);
+
+  return thread;
+}
+
+/* Makes @thread the owner, who waits by the source. */
+void
+par_owner_exit (ParOwner *self,
+                GThread  *thread)
+{
+  self->in_call = FALSE;
+  self->thread = thread;
+  g_atomic_int_add (&self->n_publishing, -1);
+}
+
+/* Waits, in a call, until the owner is woken or it is @until_us. */
+void
+par_owner_wait (ParOwner      *self,
+                ParOwnerState  state,
+                gint64         until_us)
+{
+  self->state = state;
+  par_clock_wait (*self->clock, &self->cond, &self->host->lock, until_us);
+  self->state = PAR_OWNER_BUSY;
+}
+
+/* Arms the source by which the owner waits, if it does. */
+void
+par_owner_rest (ParOwner      *self,
+                ParOwnerState  state,
+                gint64         until_us)
+{
+  if (self->in_call || self->source == NULL)
+    return;
+
+  self->state = state;
+  if (state == PAR_OWNER_BUSY)
+    g_source_set_ready_time (self->source, 0);
+  else
+    par_clock_arm (*self->clock, self->source, until_us);
+}
+
+/* Called by the source. Returns FALSE if somebody else is the owner now; with @is_bound no other
+ * thread than the owner there is may become it. */
+gboolean
+par_owner_start_dispatch (ParOwner *self,
+                          GSource  *source,
+                          gboolean  is_bound)
+{
+  if (self->source != source)
+    return FALSE;
+
+  if (self->in_call || (!par_owner_is_caller (self)
+                        && (is_bound || g_atomic_int_get (&self->n_publishing) > 0)))
+    {
+      /* Who waits looks by itself, and has this source woken at its end. */
+      g_source_set_ready_time (source, self->in_call || is_bound
+                                       ? -1 : g_get_monotonic_time () + HANDOVER_US);
+      return FALSE;
+    }
+
+  self->thread = g_thread_self ();
+  self->state = PAR_OWNER_BUSY;
+  g_atomic_int_inc (&self->n_publishing);
+
+  return TRUE;
+}
