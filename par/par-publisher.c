@@ -21,7 +21,7 @@ par_publisher_init (ParPublisher             *self,
   g_queue_init (&self->fetched);
   self->starts = g_array_new (FALSE, FALSE, sizeof (ParStart));
   self->news.starts = g_array_new (FALSE, FALSE, sizeof (ParStart));
-  self->news.trash = par_engine_new_trash ();
+  self->news.trash = par_trash_new ();
   self->news.cancellables = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
@@ -345,7 +345,7 @@ destroy_trash (ParPublisher *self)
     return;
 
   trash = g_steal_pointer (&self->news.trash);
-  self->news.trash = par_engine_new_trash ();
+  self->news.trash = par_trash_new ();
 }
 
 /* Tells what has happened, until @until_us (0: all of the news, which are no more than

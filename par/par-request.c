@@ -18,8 +18,8 @@
  * A request settles exactly once: it succeeds, fails or is cancelled. A program meets requests
  * in the signals and in the model of a [class@Requests], or makes one itself: from a function
  * with [ctor@Request.new_thread] or [ctor@Request.new_async], or of a class of its own that
- * implements [vfunc@Request.run] or [vfunc@Request.start]. A request added as a plain function has no object until somebody asks
- * for it.
+ * implements [vfunc@Request.run] or [vfunc@Request.start]. A request added as a plain function
+ * has no object until somebody asks for it.
  *
  * Set its properties before it is added. From then on all but `label` are fixed, and its state,
  * result and errors are to be read in the owner context. [method@Request.cancel] may be called

@@ -606,9 +606,9 @@ begin_run (ParRequests  *self,
   g_clear_error (&self->end_error);
   self->at_end = FALSE;
 
-  par_host_lock (&self->engine->host);
+  par_host_lock (&self->engine->scheduler.host);
   settings = self->settings;
-  par_host_unlock (&self->engine->host);
+  par_host_unlock (&self->engine->scheduler.host);
 
   self->publisher.keep_completed = settings.keep_completed;
   self->publisher.keep_fetched = FALSE;
@@ -618,7 +618,7 @@ begin_run (ParRequests  *self,
   tell (self, PROP_RUNNING);
 
   self->run = g_new (ParRun, 1);
-  par_run_init (self->run, &settings, cancellable, par_clock_now (self->engine->clock));
+  par_run_init (self->run, &settings, cancellable, par_clock_now (self->engine->scheduler.clock));
   par_engine_want_starts (self->engine, wants_started (self));
   par_engine_begin (self->engine, self->run);
   self->cancelled_handler = watch_cancellable (self, cancellable);
@@ -1401,10 +1401,10 @@ set_setting (ParRequests         *self,
 {
   gboolean changed;
 
-  par_host_lock (&self->engine->host);
+  par_host_lock (&self->engine->scheduler.host);
   changed = *setting != value;
   *setting = value;
-  par_host_unlock (&self->engine->host);
+  par_host_unlock (&self->engine->scheduler.host);
 
   if (changed)
     notify_set (self, property);
@@ -1416,9 +1416,9 @@ get_setting (ParRequests *self,
 {
   int value;
 
-  par_host_lock (&self->engine->host);
+  par_host_lock (&self->engine->scheduler.host);
   value = *setting;
-  par_host_unlock (&self->engine->host);
+  par_host_unlock (&self->engine->scheduler.host);
 
   return value;
 }
@@ -1440,9 +1440,9 @@ par_requests_get_concurrency (ParRequests *self)
 
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  par_host_lock (&self->engine->host);
-  concurrency = self->engine->concurrency;
-  par_host_unlock (&self->engine->host);
+  par_host_lock (&self->engine->scheduler.host);
+  concurrency = self->engine->scheduler.concurrency;
+  par_host_unlock (&self->engine->scheduler.host);
 
   return concurrency;
 }
@@ -1823,9 +1823,9 @@ par_requests_get_paused (ParRequests *self)
 
   g_return_val_if_fail (PAR_IS_REQUESTS (self), FALSE);
 
-  par_host_lock (&self->engine->host);
-  paused = self->engine->paused;
-  par_host_unlock (&self->engine->host);
+  par_host_lock (&self->engine->scheduler.host);
+  paused = self->engine->scheduler.paused;
+  par_host_unlock (&self->engine->scheduler.host);
 
   return paused;
 }

@@ -12,8 +12,10 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['enums', 'enum-types', 'requests-error'],
     ['base/clock', 'base/counts', 'base/debug', 'base/trace', 'engine/host', 'policy/latency'],
     ['attempt'],
-    ['engine/dispatcher', 'engine/owner', 'engine/record', 'engine/run'],
-    ['engine/loop-dispatcher', 'engine/queue', 'engine/thread-dispatcher'],
+    ['engine/alarms', 'engine/dispatcher', 'engine/owner', 'engine/run'],
+    ['engine/record'],
+    ['engine/loop-dispatcher', 'engine/mailbox', 'engine/queue', 'engine/thread-dispatcher'],
+    ['engine/scheduler'],
     ['engine/engine'],
     ['request'],
     ['publisher', 'stats', 'task-request'],
@@ -25,6 +27,9 @@ GENERATED = ['version', 'enum-types']  # so that there is no header to be found 
 TESTED_BY = {  # files without a test of their own name
     'base/clock': 'engine',  # which puts in another clock, and all others use this one
     'base/trace': 'engine',  # which calls it; what it does only sysprof can see
+    'engine/alarms': 'engine',  # whose timeouts they are
+    'engine/mailbox': 'publisher',  # which tells what is in it
+    'engine/scheduler': 'engine',  # which only adds the waiting to it
     'engine/dispatcher': 'thread-dispatcher',  # one of those that share it
     'task-request': 'thread-dispatcher',
 }

@@ -128,7 +128,7 @@ fake_clock_give (FakeClock   *self,
 {
   ParEngine *engine = par_requests_get_engine (requests);
 
-  engine->clock = &self->parent;
+  engine->scheduler.clock = &self->parent;
   g_ptr_array_add (self->engines, par_host_ref (engine));
 }
 

@@ -2,72 +2,11 @@
 
 #pragma once
 
-#include "base/par-clock-private.h"
 #include "par-loop-dispatcher-private.h"
-#include "par-owner-private.h"
-#include "par-queue-private.h"
-#include "par-run-private.h"
+#include "par-scheduler-private.h"
 #include "par-thread-dispatcher-private.h"
-#include "policy/par-latency-private.h"
 
 G_BEGIN_DECLS
-
-#define PAR_NEWS_MAX_SETTLED 256
-
-/* An attempt that has been started, for those who listen. */
-typedef struct
-{
-  guint64 index;
-  guint64 n_settled;  /* requests that had settled before it started */
-  guint number;
-  ParAttemptKind kind;
-} ParStart;
-
-/* What is to be destroyed in the owner context. */
-typedef struct
-{
-  GValue value;
-  gpointer data;
-  GDestroyNotify destroy;
-} ParTrash;
-
-/* What has happened since the owner last looked. The owner keeps it and hands it in again, so
- * that its arrays are made once. */
-typedef struct
-{
-  guint n_settled;
-  guint64 settled[PAR_NEWS_MAX_SETTLED];
-  ParRecord *records[PAR_NEWS_MAX_SETTLED];
-  guint8 is_out[PAR_NEWS_MAX_SETTLED];  /* some attempt still has its data */
-  gboolean more;           /* that did not fit */
-
-  GArray *starts;          /* of ParStart */
-  GArray *trash;           /* of ParTrash */
-  GPtrArray *cancellables; /* (owned) to be cancelled */
-
-  guint64 n_new;           /* rows */
-  guint64 n_published;     /* rows, with those */
-  guint64 n_queued;        /* now */
-  guint64 peak_running;    /* since the last news */
-  guint64 n_attempts_running;
-  guint deferred;          /* properties set in another thread, as bits */
-  gboolean over;           /* the run has ended, and par_engine_finish() is called next */
-} ParNews;
-
-/* Figures for ParStats. */
-typedef struct
-{
-  ParCounts counts;
-  guint64 n_attempts;
-  guint64 n_copies;
-  guint64 n_attempts_running;
-  guint64 n_attempts_won;
-  guint64 n_attempts_failed;
-  guint64 n_attempts_lost;
-  guint64 peak_attempts;
-  gint64 elapsed_us;
-  ParLatency latency;
-} ParFigures;
 
 typedef gpointer (*ParMakeObjectFunc) (ParHost         *host,
                                        guint64          index,
@@ -78,72 +17,23 @@ typedef void (*ParAdoptObjectFunc) (gpointer  object,
                                     ParHost  *host,
                                     guint64   index);
 
-/* The engine starts attempts, settles requests and keeps what the owner is to be told. It lives
- * for as long as a ParRequests or an attempt does. */
+/* All there is below one ParRequests: what decides, what calls functions, and the waiting of the
+ * owner. It lives for as long as a ParRequests or an attempt does. */
 typedef struct
 {
-  ParHost host;
-  ParMakeObjectFunc make_object;
-  ParAdoptObjectFunc adopt_object;
-  ParClock *clock;
+  ParScheduler scheduler;
   ParThreadDispatcher threads;
   ParLoopDispatcher loop;
+  ParMakeObjectFunc make_object;
+  ParAdoptObjectFunc adopt_object;
 
-  /* All that follows is guarded by the host's lock. */
-  ParOwner owner;
-  ParRecords records;
-  ParQueue thread_queue;
-  ParQueue async_queue;
-  GQueue handed;          /* of ParTurn: attempts that have a slot, and wait for the owner only */
-  guint concurrency;
-  gboolean paused;
-  guint n_holds;
-  gboolean has_source;    /* more requests come when few are queued */
-  gboolean source_rests;  /* it had none to add, and is asked again when a request has settled */
-  gboolean is_closed;     /* nobody can ask for a request any more */
-  gboolean debug;
-  gboolean trace;
-
-  /* The run that is on. */
-  ParRun *run;
-  gboolean sweeping;      /* what is left is being cancelled; what is added now is not in the run */
-  guint64 sweep_index;
-  guint64 sweep_end;
-  GSequence *timeouts;    /* of ParTimeout, by their time */
-
-  /* Attempts whose function has not returned, oldest first. */
-  ParAttempt *oldest;
-  ParAttempt *newest;
-  guint64 n_out;
-  guint64 n_async_out;    /* of those, async ones */
-  guint64 n_async_running;  /* async requests */
-  guint64 seen_out;       /* by the owner */
-
-  /* What the owner has not seen. */
-  guint64 n_published;    /* rows it has seen */
-  guint64 n_settled;      /* ever */
-  guint64 n_unseen;       /* settled, in a list through the records */
-  guint64 first_unseen;
-  guint64 last_unseen;
-  guint64 peak_running;
-  gboolean wants_starts;
-  GArray *starts;
-  GArray *trash;
-  GArray *litter;         /* trash that does not need the owner, who has left */
-  GPtrArray *cancellables;
-  guint deferred;
-
+  /* Guarded by the host's lock. */
   gboolean has_news_poured; /* when the owner looked last */
-  gboolean poked;         /* it is to look, whatever it finds */
-  gboolean held_back;     /* it does not want to know who has settled */
-  GMainContext *context;  /* (owned) where the source is */
-
-  ParFigures figures;
+  GMainContext *context;    /* (owned) where the source is */
 } ParEngine;
 
 ParEngine *par_engine_new             (ParMakeObjectFunc      make_object,
                                        ParAdoptObjectFunc     adopt_object);
-GArray    *par_engine_new_trash       (void);
 void       par_engine_close           (ParEngine             *self);
 
 guint64    par_engine_add             (ParEngine             *self,

@@ -5,16 +5,9 @@
 #include <par/par-attempt.h>
 #include <par/par-enums.h>
 
-G_BEGIN_DECLS
+#include "par-alarms-private.h"
 
-/* When an attempt, or a whole request, is too late. */
-typedef struct
-{
-  gint64 when_us;
-  guint64 index;
-  ParAttempt *attempt;  /* NULL: the request */
-  GSequenceIter *iter;
-} ParTimeout;
+G_BEGIN_DECLS
 
 /* What few records need. Guarded by the host's lock. */
 typedef struct
@@ -23,7 +16,7 @@ typedef struct
   int priority;
   gboolean once;      /* one attempt only */
   guint winner;       /* if it was not the first */
-  ParTimeout *timeout;  /* when the request is too late */
+  ParAlarm *timeout;  /* when the request is too late */
   GPtrArray *errors;  /* (owned) of all attempts that failed, if there may be several */
 } ParRecordDetail;
 
