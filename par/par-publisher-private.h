@@ -69,6 +69,7 @@ void        par_publisher_add_rows      (ParPublisher             *self,
 guint64     par_publisher_get_n_rows    (ParPublisher             *self);
 void        par_publisher_get_counts    (ParPublisher             *self,
                                          ParCounts                *counts);
+void        par_publisher_want_starts   (ParPublisher             *self);
 gboolean    par_publisher_dispatch      (ParPublisher             *self,
                                          guint                     max_settled,
                                          gint64                    until_us);

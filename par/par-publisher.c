@@ -292,14 +292,21 @@ tell_settled (ParPublisher *self,
     }
 }
 
+/* Has the engine note starts, if somebody listens. */
+void
+par_publisher_want_starts (ParPublisher *self)
+{
+  if (self->client != NULL)
+    par_engine_want_starts (self->engine, self->client->wants_started (self->user_data));
+}
+
 static void
 collect (ParPublisher *self,
          guint         max_settled)
 {
   ParNews *news = &self->news;
 
-  if (self->client != NULL)
-    par_engine_want_starts (self->engine, self->client->wants_started (self->user_data));
+  par_publisher_want_starts (self);
   par_engine_collect (self->engine, news, max_settled);
   self->n_done = 0;
 

@@ -4,24 +4,12 @@
 
 #include "par-requests-private.h"
 
+#include "par-driver-private.h"
 #include "par-enum-types.h"
-#include "par-publisher-private.h"
 #include "par-request-private.h"
 #include "par-requests-error.h"
 #include "par-stats-private.h"
 #include "par-task-request-private.h"
-
-/* What pours in is told at this priority, below that at which GTK draws, so that a user interface
- * stays alive; and for so long at a time. */
-#define FLOOD_PRIORITY 150
-#define FLOOD_TIME_US 4000
-
-typedef struct
-{
-  ParRequestsPullFunc function;
-  gpointer user_data;
-  GDestroyNotify destroy;
-} ParPull;
 
 /**
  * ParRequests:
@@ -79,29 +67,8 @@ struct _ParRequests
   /* Guarded by the engine's lock. */
   ParRunSettings settings;
 
-  /* Atomic: whether a run is on, from its start until it is told that it is not. */
-  int claimed;
-
   /* The owner's. */
-  ParPublisher publisher;
-  ParPull *pull;               /* what more requests come from, or NULL */
-  gboolean pulling;
-  GMainContext *context;       /* the constructor's */
-  GThread *thread;             /* who iterates it, as far as is known */
-  GMainContext *source_context;  /* (owned) where the source is */
-  ParRun *run;
-  gulong cancelled_handler;
-  GTask *do_task;              /* of do_async() */
-  GTask *next_task;            /* of next_async() */
-  gulong next_cancelled_handler;
-  gboolean blocking;           /* in do() or next() */
-  GMainContext *held_context;  /* (owned) acquired by that call, which iterates it */
-  gboolean is_over;            /* what the source has found out for that call */
-  gboolean fetching;           /* in next() */
-  gboolean pulled;             /* the run goes on by next() alone */
-  GThread *pulled_owner;       /* who was the owner before that run */
-  gboolean at_end;             /* next() has yet to tell of the end of the run */
-  GError *end_error;           /* which it ended with */
+  ParDriver driver;
   gboolean running;
   guint64 n_settled_before;    /* the run */
   double progress;
@@ -206,7 +173,7 @@ counts_changed_cb (gpointer user_data)
   guint64 told_attempts_running = self->told_attempts_running;
   ParCounts counts;
 
-  par_publisher_get_counts (&self->publisher, &counts);
+  par_publisher_get_counts (&self->driver.publisher, &counts);
   if (self->running)
     {
       guint64 n_total = counts.n_requests - self->n_settled_before;
@@ -216,7 +183,7 @@ counts_changed_cb (gpointer user_data)
     }
 
   self->told = counts;
-  self->told_attempts_running = self->publisher.n_attempts_running;
+  self->told_attempts_running = self->driver.publisher.n_attempts_running;
 
   if (counts.n_requests != told.n_requests)
     tell (self, PROP_N_REQUESTS);
@@ -230,7 +197,7 @@ counts_changed_cb (gpointer user_data)
     tell (self, PROP_N_FAILED);
   if (counts.n_cancelled != told.n_cancelled)
     tell (self, PROP_N_CANCELLED);
-  if (self->publisher.n_attempts_running != told_attempts_running)
+  if (self->driver.publisher.n_attempts_running != told_attempts_running)
     tell (self, PROP_N_ATTEMPTS_RUNNING);
   if (self->progress != self->told_progress)
     {
@@ -261,487 +228,50 @@ static const ParPublisherClient publisher_client = {
 };
 
 static void
-wake_cb (GCancellable *cancellable,
-         gpointer      engine)
+get_settings_cb (gpointer        user_data,
+                 ParRunSettings *settings)
 {
-  par_engine_wake (engine);
-}
-
-/* Has the owner look at @cancellable as soon as it is cancelled. One that is cancelled already is
- * looked at anyway; and were this its handler, to disconnect from it would wait for itself. */
-static gulong
-watch_cancellable (ParRequests  *self,
-                   GCancellable *cancellable)
-{
-  if (cancellable == NULL || g_cancellable_is_cancelled (cancellable))
-    return 0;
-
-  return g_cancellable_connect (cancellable, G_CALLBACK (wake_cb),
-                                par_host_ref (self->engine), par_host_unref);
-}
-
-static gboolean
-has_answer (ParRequests *self)
-{
-  return !g_queue_is_empty (&self->publisher.fetched) || self->at_end;
-}
-
-static gboolean
-is_fetching (ParRequests *self)
-{
-  return self->next_task != NULL || (self->fetching && !has_answer (self));
-}
-
-static gboolean finish_run (ParRequests  *self,
-                            gboolean      is_told,
-                            GError      **error);
-static void answer_next (ParRequests *self);
-static void end_next (ParRequests *self);
-
-static void
-free_pull (ParPull *pull)
-{
-  if (pull->destroy != NULL)
-    pull->destroy (pull->user_data);
-  g_free (pull);
-}
-
-static void
-set_pull (ParRequests *self,
-          ParPull     *pull)
-{
-  ParPull *old = self->pull;
-
-  self->pull = pull;
-  par_engine_set_source (self->engine, pull != NULL);
-
-  /* One that is being called is freed when it has returned. */
-  if (old != NULL && !self->pulling)
-    free_pull (old);
-}
-
-/* Has the source add requests, if few are queued. */
-static void
-pull (ParRequests *self,
-      gint64       until_us)
-{
-  ParPull *pull = self->pull;
-  GError *error = NULL;
-  gboolean more = TRUE;
-  guint64 n_settled;
-
-  if (pull == NULL || self->pulling)
-    return;
-
-  /* take_answer() has it pulled again. */
-  if (!g_queue_is_empty (&self->publisher.fetched))
-    {
-      par_engine_rest_source (self->engine, FALSE, 0);
-      return;
-    }
-
-  self->pulling = TRUE;
-  for (gboolean again = FALSE;
-       more && pull == self->pull && par_engine_wants_pull (self->engine, again, &n_settled);
-       again = TRUE)
-    {
-      guint64 n_before = par_engine_get_n_published (self->engine);
-
-      more = pull->function (self, pull->user_data, &error);
-      if (error != NULL)
-        more = FALSE;
-      else if (more && par_engine_get_n_published (self->engine) == n_before)
-        par_engine_rest_source (self->engine, TRUE, n_settled);
-      if (until_us > 0 && g_get_monotonic_time () >= until_us)
-        break;
-    }
-  self->pulling = FALSE;
-
-  if (pull != self->pull)
-    free_pull (pull);
-  else if (!more)
-    set_pull (self, NULL);
-  if (error != NULL)
-    par_engine_break (self->engine, error);
-}
-
-/* Tells what has happened, has the source add more, and starts what is started in the owner
- * context. Returns whether there is more of that to be started. */
-static gboolean
-look (ParRequests *self,
-      guint        max_settled,
-      gint64       until_us,
-      gboolean    *is_over)
-{
-  *is_over = par_publisher_dispatch (&self->publisher, max_settled, until_us);
-  if (*is_over)
-    return FALSE;
-
-  pull (self, until_us);
-  /* A call that does not have the context yet gets it first. */
-  if (self->blocking && self->held_context == NULL)
-    return FALSE;
-
-  return par_engine_start_async (self->engine, until_us);
-}
-
-typedef struct
-{
-  GSource source;
-  GWeakRef requests;
-} ParRequestsSource;
-
-static gboolean
-par_requests_source_dispatch (GSource     *source,
-                              GSourceFunc  callback,
-                              gpointer     user_data)
-{
-  g_autoptr(ParRequests) self = g_weak_ref_get (&((ParRequestsSource *) source)->requests);
-  guint max_settled = PAR_NEWS_MAX_SETTLED;
-  gboolean is_over = FALSE;
-  gboolean more;
-  int priority;
-
-  /* It is being finalized in another thread, which destroys the source. */
-  if (self == NULL)
-    return G_SOURCE_CONTINUE;
-
-  if (!par_engine_start_dispatch (self->engine, source))
-    return G_SOURCE_CONTINUE;
-
-  if (self->source_context == self->context)
-    self->thread = g_thread_self ();
-  if (self->pulled)
-    max_settled = is_fetching (self) ? 1 : 0;
-  more = look (self, max_settled, g_get_monotonic_time () + FLOOD_TIME_US, &is_over);
-  if (self->blocking)
-    self->is_over |= is_over;
-  else if (is_over)
-    end_next (self);
-  answer_next (self);
-
-  /* A callback may have asked for the next request, and there may be one. */
-  more = more
-         || (par_publisher_has_more (&self->publisher) && (!self->pulled || is_fetching (self)))
-         || (self->next_task != NULL && has_answer (self));
-  priority = more ? FLOOD_PRIORITY : G_PRIORITY_DEFAULT;
-  if (g_source_get_priority (source) != priority && !g_source_is_destroyed (source))
-    g_source_set_priority (source, priority);
-  par_engine_end_dispatch (self->engine, more);
-
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-par_requests_source_finalize (GSource *source)
-{
-  g_weak_ref_clear (&((ParRequestsSource *) source)->requests);
-}
-
-static GSourceFuncs source_funcs = {
-  .dispatch = par_requests_source_dispatch,
-  .finalize = par_requests_source_finalize,
-};
-
-/* Waits for news in @context from now on, where @thread is the owner. */
-static void
-attach_source (ParRequests  *self,
-               GMainContext *context,
-               GThread      *thread)
-{
-  GSource *source;
-
-  if (context == self->source_context)
-    return;
-
-  g_clear_pointer (&self->source_context, g_main_context_unref);
-  self->source_context = g_main_context_ref (context);
-  source = g_source_new (&source_funcs, sizeof (ParRequestsSource));
-  g_weak_ref_init (&((ParRequestsSource *) source)->requests, self);
-  g_source_set_static_name (source, "[Par] requests");
-  g_source_attach (source, context);
-  par_engine_set_waker (self->engine, source, thread);
-}
-
-/* Acquires the caller's main context for a call that blocks. */
-static gboolean
-hold_context (ParRequests  *self,
-              GError      **error)
-{
-  g_autoptr(GMainContext) context = g_main_context_ref_thread_default ();
-
-  if (!g_main_context_acquire (context))
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                           "async requests need the main context of the thread that waits for "
-                           "them, which another thread has; give this thread one of its own, by "
-                           "g_main_context_push_thread_default(), or run them without blocking");
-      return FALSE;
-    }
-
-  /* A source that is being dispatched is not dispatched again meanwhile, so this call gets one of
-   * its own. */
-  if (g_main_depth () > 0)
-    g_clear_pointer (&self->source_context, g_main_context_unref);
-  self->held_context = g_steal_pointer (&context);
-
-  return TRUE;
-}
-
-static void
-release_context (ParRequests *self)
-{
-  if (self->held_context == NULL)
-    return;
-
-  g_main_context_release (self->held_context);
-  g_clear_pointer (&self->held_context, g_main_context_unref);
-}
-
-/* Looks and waits, in a call that blocks, until there is something new. */
-static void
-look_and_wait (ParRequests *self,
-               guint        max_settled,
-               gboolean     may_nap)
-{
-  gboolean needs_context = par_engine_needs_context (self->engine);
-  gboolean is_over, more;
-
-  if (needs_context && self->held_context == NULL)
-    {
-      GError *error = NULL;
-
-      if (!hold_context (self, &error))
-        par_engine_break (self->engine, error);
-    }
-  if (self->held_context != NULL)
-    attach_source (self, self->held_context, g_thread_self ());
-
-  more = look (self, max_settled, 0, &is_over);
-  self->is_over |= is_over;
-  if (self->is_over || more || par_publisher_has_more (&self->publisher)
-      || (self->fetching && has_answer (self)))
-    return;
-
-  if (needs_context && self->held_context != NULL)
-    par_engine_wait_in (self->engine, self->held_context);
-  else
-    par_engine_wait (self->engine, may_nap);
-}
-
-static void
-begin_blocking (ParRequests *self)
-{
-  self->blocking = TRUE;
-  self->is_over = FALSE;
-}
-
-static void
-end_blocking (ParRequests *self)
-{
-  self->blocking = FALSE;
-  release_context (self);
-}
-
-static void
-set_pending (GError **error)
-{
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                       "these requests are being run already; wait for the end of that run, or "
-                       "add to it");
-}
-
-static gboolean
-claim (ParRequests  *self,
-       GError      **error)
-{
-  if (g_atomic_int_compare_and_exchange (&self->claimed, FALSE, TRUE))
-    return TRUE;
-
-  set_pending (error);
-
-  return FALSE;
-}
-
-/* Whether the caller may fetch requests of the run that is on. */
-static gboolean
-may_fetch (ParRequests *self)
-{
-  return par_engine_is_owner (self->engine) && self->next_task == NULL && !self->fetching
-         && (self->pulled || self->do_task != NULL);
-}
-
-/* Whether there is something for the caller that was fetched before. */
-static gboolean
-may_take_answer (ParRequests *self)
-{
-  return par_engine_is_owner (self->engine) && self->next_task == NULL && !self->fetching
-         && has_answer (self);
-}
-
-/* Tells all there is to tell. Returns whether the run is over. */
-static gboolean
-drain (ParRequests *self)
-{
-  gboolean is_over = FALSE;
-
-  do
-    is_over |= par_publisher_dispatch (&self->publisher, PAR_NEWS_MAX_SETTLED, 0);
-  while (par_publisher_has_more (&self->publisher));
-
-  return is_over;
-}
-
-/* Starts a run, which has been claimed, and of which the caller is the owner. */
-static void
-begin_run (ParRequests  *self,
-           GCancellable *cancellable)
-{
-  ParRunSettings settings;
-
-  /* What has happened before the run is not part of it. */
-  drain (self);
-
-  g_queue_clear_full (&self->publisher.fetched, g_object_unref);
-  g_clear_error (&self->end_error);
-  self->at_end = FALSE;
+  ParRequests *self = user_data;
 
   par_host_lock (&self->engine->scheduler.host);
-  settings = self->settings;
+  *settings = self->settings;
   par_host_unlock (&self->engine->scheduler.host);
+}
 
-  self->publisher.keep_completed = settings.keep_completed;
-  self->publisher.keep_fetched = FALSE;
-  self->n_settled_before = par_counts_settled (&self->publisher.settled);
+static void
+started_run_cb (gpointer user_data)
+{
+  ParRequests *self = user_data;
+
+  self->n_settled_before = par_counts_settled (&self->driver.publisher.settled);
   self->progress = 0;
   self->running = TRUE;
   tell (self, PROP_RUNNING);
-
-  self->run = g_new (ParRun, 1);
-  par_run_init (self->run, &settings, cancellable, par_clock_now (self->engine->scheduler.clock));
-  par_engine_want_starts (self->engine, wants_started (self));
-  par_engine_begin (self->engine, self->run);
-  self->cancelled_handler = watch_cancellable (self, cancellable);
 }
 
-/* Ends the run, which is over. Handlers of "finished" may start the next, so whoever waits for the
- * end of this one has been told, or gets @error, or else is told by the next next(). */
-static gboolean
-finish_run (ParRequests  *self,
-            gboolean      is_told,
-            GError      **error)
+static void
+ended_run_cb (gpointer user_data)
 {
-  ParRun *run = g_steal_pointer (&self->run);
-  g_autoptr(GTask) task = g_steal_pointer (&self->do_task);
-  g_autoptr(GError) own_error = NULL;
-  gboolean success = par_run_judge (run, &own_error);
-
-  g_cancellable_disconnect (run->cancellable, self->cancelled_handler);
-  par_run_clear (run);
-  g_free (run);
-
-  if (self->publisher.keep_fetched && !is_told)
-    {
-      self->at_end = TRUE;
-      self->end_error = own_error != NULL ? g_error_copy (own_error) : NULL;
-    }
-  self->pulled = FALSE;
-  par_engine_hold_back (self->engine, FALSE);
-  attach_source (self, self->context, self->thread);
+  ParRequests *self = user_data;
 
   self->progress = 1;
   self->running = FALSE;
   counts_changed_cb (self);
   tell (self, PROP_RUNNING);
-  g_atomic_int_set (&self->claimed, FALSE);
-  g_signal_emit (self, signals[SIGNAL_FINISHED], 0);
-
-  if (task != NULL && success)
-    g_task_return_boolean (task, TRUE);
-  else if (task != NULL)
-    g_task_return_error (task, g_error_copy (own_error));
-  if (!success)
-    g_propagate_error (error, g_steal_pointer (&own_error));
-
-  return success;
 }
 
-/* Ends a run that went on by the source, and tells who waits in next_async(). */
 static void
-end_next (ParRequests *self)
+finished_cb (gpointer user_data)
 {
-  g_autoptr(GTask) task = NULL;
-  GError *error = NULL;
-
-  if (g_queue_is_empty (&self->publisher.fetched))
-    task = g_steal_pointer (&self->next_task);
-  if (task != NULL)
-    g_cancellable_disconnect (g_task_get_cancellable (task), self->next_cancelled_handler);
-
-  finish_run (self, task != NULL, &error);
-
-  if (task != NULL && error != NULL)
-    g_task_return_error (task, g_steal_pointer (&error));
-  else if (task != NULL)
-    g_task_return_pointer (task, NULL, NULL);
-  g_clear_error (&error);
+  g_signal_emit (user_data, signals[SIGNAL_FINISHED], 0);
 }
 
-/* Takes the next request that was fetched; NULL, with the error of the run, is the end. */
-static ParRequest *
-take_answer (ParRequests  *self,
-             GError      **error)
-{
-  ParRequest *request = g_queue_pop_head (&self->publisher.fetched);
-
-  if (request != NULL && self->pull != NULL && g_queue_is_empty (&self->publisher.fetched))
-    par_engine_set_source (self->engine, TRUE);
-
-  if (request == NULL)
-    {
-      self->at_end = FALSE;
-      if (self->end_error != NULL)
-        g_propagate_error (error, g_steal_pointer (&self->end_error));
-    }
-
-  return request;
-}
-
-/* Gives who waits in next_async() what there is. */
-static void
-answer_next (ParRequests *self)
-{
-  g_autoptr(GTask) task = NULL;
-  GError *error = NULL;
-  ParRequest *request = NULL;
-  GCancellable *cancellable;
-  gboolean cancelled;
-
-  if (self->next_task == NULL)
-    return;
-
-  cancellable = g_task_get_cancellable (self->next_task);
-  cancelled = cancellable != NULL && g_cancellable_is_cancelled (cancellable);
-  if (cancelled && self->pulled)
-    par_engine_cancel (self->engine);
-  if (!has_answer (self) && (!cancelled || self->pulled))
-    return;
-
-  task = g_steal_pointer (&self->next_task);
-  g_cancellable_disconnect (cancellable, self->next_cancelled_handler);
-  if (self->pulled)
-    par_engine_hold_back (self->engine, TRUE);
-
-  if (has_answer (self))
-    request = take_answer (self, &error);
-  else
-    g_cancellable_set_error_if_cancelled (cancellable, &error);
-
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, request, g_object_unref);
-}
+static const ParDriverClient driver_client = {
+  .get_settings = get_settings_cb,
+  .started_run = started_run_cb,
+  .ended_run = ended_run_cb,
+  .finished = finished_cb,
+};
 
 static GType
 par_requests_get_item_type (GListModel *model)
@@ -752,7 +282,7 @@ par_requests_get_item_type (GListModel *model)
 static guint
 par_requests_get_n_items (GListModel *model)
 {
-  return MIN (par_publisher_get_n_rows (&PAR_REQUESTS (model)->publisher), G_MAXUINT);
+  return MIN (par_publisher_get_n_rows (&PAR_REQUESTS (model)->driver.publisher), G_MAXUINT);
 }
 
 static gpointer
@@ -765,7 +295,7 @@ par_requests_get_item (GListModel *model,
   if (!par_engine_find_row (self->engine, position, &index))
     return NULL;
 
-  return par_publisher_get_request (&self->publisher, index);
+  return par_publisher_get_request (&self->driver.publisher, index);
 }
 
 static void
@@ -936,29 +466,8 @@ par_requests_finalize (GObject *object)
 {
   ParRequests *self = PAR_REQUESTS (object);
 
-  /* Nobody listens any more, but a request that somebody kept is to settle. Only a run that went
-   * on by next() can still be on, since all others have a reference. */
-  self->publisher.client = NULL;
-  par_engine_enter (self->engine);
-  par_engine_cancel (self->engine);
-  if (self->run != NULL)
-    {
-      par_engine_hold_back (self->engine, FALSE);
-      if (!drain (self))
-        par_engine_finish (self->engine);
-      g_cancellable_disconnect (self->run->cancellable, self->cancelled_handler);
-      par_run_clear (self->run);
-      g_free (self->run);
-      par_engine_cancel (self->engine);
-    }
-  drain (self);
-  par_engine_close (self->engine);
-  par_publisher_clear (&self->publisher);
+  par_driver_clear (&self->driver);
   par_host_unref (self->engine);
-  g_clear_pointer (&self->pull, free_pull);
-  g_clear_error (&self->end_error);
-  g_main_context_unref (self->source_context);
-  g_main_context_unref (self->context);
 
   G_OBJECT_CLASS (par_requests_parent_class)->finalize (object);
 }
@@ -1327,10 +836,7 @@ par_requests_init (ParRequests *self)
   self->settings.max_failures = -1;
   self->settings.keep_completed = TRUE;
   self->engine = par_engine_new (par_request_make, par_request_adopt);
-  self->context = g_main_context_ref_thread_default ();
-  par_publisher_init (&self->publisher, self->engine, &publisher_client, self);
-  self->thread = g_thread_self ();
-  attach_source (self, self->context, self->thread);
+  par_driver_init (&self->driver, G_OBJECT (self), self->engine, &driver_client, &publisher_client);
 }
 
 /**
@@ -1346,41 +852,6 @@ ParRequests *
 par_requests_new (void)
 {
   return g_object_new (PAR_TYPE_REQUESTS, NULL);
-}
-
-/* Has the source answer @task. */
-static void
-begin_next (ParRequests *self,
-            GTask       *task)
-{
-  self->next_task = g_object_ref (task);
-  self->next_cancelled_handler = watch_cancellable (self, g_task_get_cancellable (task));
-  self->publisher.keep_fetched = TRUE;
-  par_engine_hold_back (self->engine, FALSE);
-}
-
-/* Starts a run that tells of its requests in the context of @task, which is the caller's. All is
- * in place before anybody else may become the owner. */
-static void
-begin_async (ParRequests *self,
-             GTask       *task,
-             gboolean     pulled)
-{
-  GThread *owner = par_engine_enter (self->engine);
-
-  begin_run (self, g_task_get_cancellable (task));
-  self->pulled = pulled;
-  if (pulled)
-    begin_next (self, task);
-  else
-    self->do_task = g_object_ref (task);
-  if (g_task_get_context (task) != self->context)
-    {
-      attach_source (self, g_task_get_context (task), NULL);
-      owner = g_thread_self ();
-    }
-  self->pulled_owner = owner;
-  par_engine_exit (self->engine, owner, FALSE);
 }
 
 /* Notifies of a property that was set, in the owner context. */
@@ -1856,7 +1327,7 @@ get_counts (ParRequests *self)
 {
   ParCounts counts;
 
-  par_publisher_get_counts (&self->publisher, &counts);
+  par_publisher_get_counts (&self->driver.publisher, &counts);
 
   return counts;
 }
@@ -1984,7 +1455,7 @@ par_requests_get_n_attempts_running (ParRequests *self)
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), 0);
 
-  return self->publisher.n_attempts_running;
+  return self->driver.publisher.n_attempts_running;
 }
 
 /**
@@ -2055,7 +1526,7 @@ add_record (ParRequests    *self,
   if (has_handlers (self))
     {
       /* During a run it may start before the owner looks. */
-      if (g_atomic_int_get (&self->claimed) && wants_started (self))
+      if (par_driver_is_claimed (&self->driver) && wants_started (self))
         par_engine_want_starts (self->engine, TRUE);
       if (wants_rows (self))
         n_heard = &n_new;
@@ -2065,7 +1536,7 @@ add_record (ParRequests    *self,
                           once, n_heard);
   if (n_new > 0)
     {
-      par_publisher_add_rows (&self->publisher, n_new);
+      par_publisher_add_rows (&self->driver.publisher, n_new);
       par_engine_end_publish (self->engine);
     }
 
@@ -2303,16 +1774,9 @@ par_requests_set_source (ParRequests         *self,
                          gpointer             user_data,
                          GDestroyNotify       destroy)
 {
-  ParPull *pull = NULL;
-
   g_return_if_fail (PAR_IS_REQUESTS (self));
 
-  if (function != NULL)
-    {
-      pull = g_new (ParPull, 1);
-      *pull = (ParPull) { function, user_data, destroy };
-    }
-  set_pull (self, pull);
+  par_driver_set_source (&self->driver, (ParDriverPullFunc) function, user_data, destroy);
 }
 
 /**
@@ -2335,7 +1799,7 @@ par_requests_get_request (ParRequests *self,
 {
   g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
 
-  return par_publisher_get_request (&self->publisher, index);
+  return par_publisher_get_request (&self->driver.publisher, index);
 }
 
 /**
@@ -2407,35 +1871,11 @@ par_requests_do (ParRequests   *self,
                  GCancellable  *cancellable,
                  GError       **error)
 {
-  GThread *owner;
-  gboolean success;
-
   g_return_val_if_fail (PAR_IS_REQUESTS (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (!claim (self, error))
-    return FALSE;
-
-  if (par_engine_needs_context (self->engine) && !hold_context (self, error))
-    {
-      g_atomic_int_set (&self->claimed, FALSE);
-      return FALSE;
-    }
-
-  /* A handler may drop the last reference there is. */
-  g_object_ref (self);
-  owner = par_engine_enter (self->engine);
-  begin_run (self, cancellable);
-  begin_blocking (self);
-  while (!self->is_over)
-    look_and_wait (self, PAR_NEWS_MAX_SETTLED, TRUE);
-  end_blocking (self);
-  success = finish_run (self, TRUE, error);
-  par_engine_exit (self->engine, owner, TRUE);
-  g_object_unref (self);
-
-  return success;
+  return par_driver_do (&self->driver, cancellable, error);
 }
 
 /**
@@ -2459,23 +1899,13 @@ par_requests_do_async (ParRequests         *self,
                        gpointer             user_data)
 {
   g_autoptr(GTask) task = NULL;
-  GError *error = NULL;
 
   g_return_if_fail (PAR_IS_REQUESTS (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, par_requests_do_async);
-  /* A run that has succeeded is not to be turned into a cancelled one. */
-  g_task_set_check_cancellable (task, FALSE);
-
-  if (!claim (self, &error))
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-
-  begin_async (self, task, FALSE);
+  par_driver_do_async (&self->driver, task);
 }
 
 /**
@@ -2530,81 +1960,11 @@ par_requests_next (ParRequests   *self,
                    GCancellable  *cancellable,
                    GError       **error)
 {
-  ParRequest *request = NULL;
-  gulong handler;
-
   g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (may_take_answer (self))
-    return take_answer (self, error);
-
-  if (claim (self, NULL))
-    {
-      g_object_ref (self);
-      self->pulled_owner = par_engine_enter (self->engine);
-      begin_run (self, cancellable);
-      self->pulled = TRUE;
-    }
-  else if (may_fetch (self))
-    {
-      g_object_ref (self);
-      par_engine_enter (self->engine);
-    }
-  else
-    {
-      set_pending (error);
-      return NULL;
-    }
-
-  self->fetching = TRUE;
-  self->publisher.keep_fetched = TRUE;
-  par_engine_hold_back (self->engine, FALSE);
-  handler = watch_cancellable (self, cancellable);
-
-  begin_blocking (self);
-  while (!has_answer (self) && !self->is_over)
-    {
-      if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
-        {
-          if (!self->pulled)
-            break;
-          par_engine_cancel (self->engine);
-        }
-      look_and_wait (self, 1, FALSE);
-    }
-  end_blocking (self);
-
-  g_cancellable_disconnect (cancellable, handler);
-  self->fetching = FALSE;
-
-  if (self->is_over)
-    {
-      gboolean was_pulled = self->pulled;
-      gboolean is_told = g_queue_is_empty (&self->publisher.fetched);
-      GThread *owner = was_pulled ? self->pulled_owner : g_thread_self ();
-
-      finish_run (self, is_told, is_told ? error : NULL);
-      if (!is_told)
-        request = take_answer (self, error);
-      par_engine_exit (self->engine, owner, was_pulled);
-      g_object_unref (self);
-      return request;
-    }
-
-  if (has_answer (self))
-    request = take_answer (self, error);
-  else
-    g_cancellable_set_error_if_cancelled (cancellable, error);
-
-  /* Between two calls the caller stays the owner. */
-  if (self->pulled)
-    par_engine_hold_back (self->engine, TRUE);
-  par_engine_exit (self->engine, g_thread_self (), FALSE);
-  g_object_unref (self);
-
-  return request;
+  return par_driver_next (&self->driver, cancellable, error);
 }
 
 /**
@@ -2628,29 +1988,13 @@ par_requests_next_async (ParRequests         *self,
                          gpointer             user_data)
 {
   g_autoptr(GTask) task = NULL;
-  GError *error = NULL;
 
   g_return_if_fail (PAR_IS_REQUESTS (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, par_requests_next_async);
-  g_task_set_check_cancellable (task, FALSE);
-
-  if (!may_take_answer (self) && claim (self, NULL))
-    {
-      begin_async (self, task, TRUE);
-    }
-  else if (may_take_answer (self) || may_fetch (self))
-    {
-      begin_next (self, task);
-      par_engine_wake (self->engine);
-    }
-  else
-    {
-      set_pending (&error);
-      g_task_return_error (task, error);
-    }
+  par_driver_next_async (&self->driver, task);
 }
 
 /**

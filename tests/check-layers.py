@@ -19,12 +19,14 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['engine/engine'],
     ['request'],
     ['publisher', 'stats', 'task-request'],
+    ['driver'],
     ['requests'],
 ]
 
 GENERATED = ['version', 'enum-types']  # so that there is no header to be found here
 
 TESTED_BY = {  # files without a test of their own name
+    'driver': 'owner',
     'base/clock': 'engine',  # which puts in another clock, and all others use this one
     'base/trace': 'engine',  # which calls it; what it does only sysprof can see
     'engine/alarms': 'engine',  # whose timeouts they are
