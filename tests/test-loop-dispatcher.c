@@ -384,6 +384,23 @@ busy_owner_holds_no_thread_back (Fixture       *fixture,
 }
 
 static void
+idle_workers_leave_busy_owner_alone (Fixture       *fixture,
+                                     gconstpointer  data)
+{
+  g_test_summary ("Workers that have nothing left to do leave, though async requests that have a "
+                  "slot wait for an owner who is busy.");
+
+  gate_open (&fixture->gate);
+  g_signal_connect (fixture->requests, "completed", G_CALLBACK (wait_for_gate_cb), fixture);
+  par_requests_set_concurrency (fixture->requests, 20);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  for (guint i = 0; i < 5; i++)
+    par_requests_add_async (fixture->requests, return_number, fixture, NULL);
+  par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+  g_assert_true (do_all (fixture));
+}
+
+static void
 add_async_from_worker (ParAttempt  *attempt,
                        gpointer     user_data,
                        GError     **error)
@@ -874,6 +891,7 @@ main (int   argc,
   ADD ("threads-and-loop-have-one-order", threads_and_loop_have_one_order);
   ADD ("priority-goes-across-kinds", priority_goes_across_kinds);
   ADD ("busy-owner-holds-no-thread-back", busy_owner_holds_no_thread_back);
+  ADD ("idle-workers-leave-busy-owner-alone", idle_workers_leave_busy_owner_alone);
   ADD ("added-during-run-of-threads", added_during_run_of_threads);
   ADD ("context-of-another-thread-is-refused", context_of_another_thread_is_refused);
   ADD ("async-added-without-context-ends-run", async_added_without_context_ends_run);

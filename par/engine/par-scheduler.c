@@ -611,14 +611,18 @@ start_turn (ParScheduler   *self,
 
 /* Gives the async attempt whose turn it is a slot, so that those after it need not wait for an
  * owner who is busy. */
-static void
+static gboolean
 hand_over (ParScheduler *self)
 {
   ParTurn turn = { 0 };
 
-  if (par_queue_take (&self->async_queue, TRUE, &turn.index, &turn.kind))
-    g_queue_push_tail (&self->handed, g_memdup2 (&turn, sizeof turn));
+  if (!par_queue_take (&self->async_queue, TRUE, &turn.index, &turn.kind))
+    return FALSE;
+
+  g_queue_push_tail (&self->handed, g_memdup2 (&turn, sizeof turn));
   par_scheduler_wake (self, TRUE);
+
+  return TRUE;
 }
 
 gboolean
@@ -632,13 +636,13 @@ par_scheduler_take_for_thread (ParHost        *host,
   ParAttemptKind kind;
   guint64 index;
 
-  if (count_free_slots (self) == 0 || !may_take (self, now_us))
+  if (par_queue_count_waiting (&self->thread_queue) == 0 || count_free_slots (self) == 0
+      || !may_take (self, now_us))
     return FALSE;
 
   while (G_UNLIKELY (!is_turn_of (self, &self->thread_queue, &self->async_queue)))
     {
-      hand_over (self);
-      if (count_free_slots (self) == 0)
+      if (!hand_over (self) || count_free_slots (self) == 0)
         return FALSE;
     }
 
