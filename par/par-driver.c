@@ -154,6 +154,7 @@ source_dispatch (GSource     *source,
   g_autoptr(GObject) requests = g_weak_ref_get (&((ParDriverSource *) source)->requests);
   ParDriver *self = ((ParDriverSource *) source)->driver;
   guint max_settled = PAR_NEWS_MAX_SETTLED;
+  GThread *owner = g_thread_self ();
   gboolean is_over = FALSE;
   gboolean more;
   int priority;
@@ -183,7 +184,10 @@ source_dispatch (GSource     *source,
   priority = more ? FLOOD_PRIORITY : G_PRIORITY_DEFAULT;
   if (g_source_get_priority (source) != priority && !g_source_is_destroyed (source))
     g_source_set_priority (source, priority);
-  par_engine_end_dispatch (self->engine, more);
+  /* After a run in another context the constructor's thread is the owner again. */
+  if (self->run == NULL && self->source_context == self->context)
+    owner = self->thread;
+  par_engine_end_dispatch (self->engine, more, owner);
 
   return G_SOURCE_CONTINUE;
 }
@@ -261,10 +265,9 @@ look_and_wait (ParDriver *self,
                guint      max_settled,
                gboolean   may_nap)
 {
-  gboolean needs_context = par_engine_needs_context (self->engine);
   gboolean is_over, more;
 
-  if (needs_context && self->held_context == NULL)
+  if (self->held_context == NULL && par_engine_needs_context (self->engine))
     {
       GError *error = NULL;
 
@@ -280,7 +283,8 @@ look_and_wait (ParDriver *self,
       || (self->fetching && has_answer (self)))
     return;
 
-  if (needs_context && self->held_context != NULL)
+  /* Async requests may have been started just now. */
+  if (self->held_context != NULL && par_engine_needs_context (self->engine))
     par_engine_wait_in (self->engine, self->held_context);
   else
     par_engine_wait (self->engine, may_nap);
@@ -398,7 +402,8 @@ finish_run (ParDriver  *self,
     }
   self->pulled = FALSE;
   par_engine_hold_back (self->engine, FALSE);
-  attach_source (self, self->context, self->thread);
+  /* The caller stays the owner until all has been told. */
+  attach_source (self, self->context, NULL);
 
   self->client->ended_run (self->requests);
   g_atomic_int_set (&self->claimed, FALSE);

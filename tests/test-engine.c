@@ -2,6 +2,7 @@
 
 #include "fake-clock.h"
 #include "gate.h"
+#include "par-requests-private.h"
 
 /* Runs under a clock that only the tests move. */
 typedef struct
@@ -12,6 +13,7 @@ typedef struct
   GThread *thread;
   gint64 advance;
   guint64 n_before;  /* have succeeded before it is moved */
+  GPtrArray *kept;   /* (owned) attempts */
   GError *error;
 } Fixture;
 
@@ -22,6 +24,7 @@ set_up (Fixture       *fixture,
   fixture->clock = fake_clock_new ();
   fixture->requests = par_requests_new ();
   fake_clock_give (fixture->clock, fixture->requests);
+  fixture->kept = g_ptr_array_new_with_free_func (g_object_unref);
   gate_init (&fixture->gate);
 }
 
@@ -30,6 +33,7 @@ tear_down (Fixture       *fixture,
            gconstpointer  data)
 {
   gate_open (&fixture->gate);
+  g_ptr_array_unref (fixture->kept);
   wait_for_attempts (fixture->requests);
   g_assert_finalize_object (fixture->requests);
   g_clear_error (&fixture->error);
@@ -523,6 +527,150 @@ pulled_run_rests_past_its_time (Fixture       *fixture,
   g_assert_cmpuint (n, ==, 3);
 }
 
+static void
+keep (ParAttempt  *attempt,
+      gpointer     user_data,
+      GError     **error)
+{
+  Fixture *fixture = user_data;
+
+  g_ptr_array_add (fixture->kept, g_object_ref (attempt));
+}
+
+static void
+add_once (Fixture        *fixture,
+          ParRequestFunc  function)
+{
+  g_autoptr(ParRequest) request = par_request_new_thread (function, &fixture->gate, NULL);
+
+  par_request_set_idempotent (request, FALSE);
+  par_requests_add (fixture->requests, request);
+}
+
+static void
+late_request_gives_its_slot_back (Fixture       *fixture,
+                                  gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+
+  g_test_summary ("A thread request gets the slot of a copy that waits for the owner when the request "
+                  "of that is too late.");
+
+  par_requests_set_concurrency (fixture->requests, 2);
+  par_requests_set_redundancy (fixture->requests, 2);
+  par_requests_set_request_timeout (fixture->requests, 50);
+  add_once (fixture, pass_gate);
+  par_requests_add_async (fixture->requests, keep, fixture, NULL);
+  add_once (fixture, succeed);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  gate_wait_arrived (&fixture->gate, 1);
+  drain ();
+  g_assert_cmpuint (fixture->kept->len, ==, 1);
+
+  /* The slot of the first goes to the copy. */
+  gate_open (&fixture->gate);
+  while (count_succeeded (fixture) < 1)
+    g_thread_yield ();
+  fake_clock_advance (fixture->clock, 50);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  g_assert_false (par_requests_do_finish (fixture->requests, result, NULL));
+  g_assert_cmpint (get_state (fixture, 1), ==, PAR_REQUEST_STATE_FAILED);
+  g_assert_cmpint (get_state (fixture, 2), ==, PAR_REQUEST_STATE_SUCCEEDED);
+  assert_attempts (fixture, 2, 0, 0, 1);
+}
+
+/* Returns when a worker has given the other slot away, and left. */
+static void
+return_when_workers_have_left (ParAttempt  *attempt,
+                               gpointer     user_data,
+                               GError     **error)
+{
+  Fixture *fixture = user_data;
+  ParEngine *engine = par_requests_get_engine (fixture->requests);
+  gboolean have_left = FALSE;
+
+  while (!have_left)
+    {
+      g_thread_yield ();
+      par_host_lock (&engine->scheduler.host);
+      have_left = engine->scheduler.handed.length == 1 && engine->threads.n_workers == 0;
+      par_host_unlock (&engine->scheduler.host);
+    }
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static void
+wait_for_thread (ParAttempt  *attempt,
+                 gpointer     user_data,
+                 GError     **error)
+{
+  Fixture *fixture = user_data;
+
+  gate_wait_arrived (&fixture->gate, 1);
+  gate_open (&fixture->gate);
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static void
+workers_come_while_functions_are_called (Fixture       *fixture,
+                                         gconstpointer  data)
+{
+  g_test_summary ("A thread request gets the slot of an async one that has ended, though the owner "
+                  "has gone on to the next, which takes long.");
+
+  par_requests_set_concurrency (fixture->requests, 2);
+  par_requests_add_async (fixture->requests, return_when_workers_have_left, fixture, NULL);
+  par_requests_add_async (fixture->requests, wait_for_thread, fixture, NULL);
+  par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+
+  g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+  g_assert_no_error (fixture->error);
+}
+
+static gpointer
+open_when_asleep (gpointer data)
+{
+  Fixture *fixture = data;
+
+  gate_wait_arrived (&fixture->gate, 1);
+  fake_clock_wait_for_sleeper (fixture->clock);
+  gate_open (&fixture->gate);
+
+  return NULL;
+}
+
+/* Checks that the owner of a blocking run sleeps while its only request, in a thread, does not
+ * return. */
+static void
+assert_sleeps_for_a_thread (Fixture *fixture)
+{
+  GThread *thread = g_thread_new ("open", open_when_asleep, fixture);
+
+  par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+  g_assert_no_error (fixture->error);
+  g_thread_join (thread);
+}
+
+static void
+copies_of_async_requests_do_not_outlast_their_run (Fixture       *fixture,
+                                                   gconstpointer  data)
+{
+  g_test_summary ("Copies that were not started when enough had succeeded do not keep the owner of "
+                  "the next run awake, which has no use for a main context.");
+
+  par_requests_set_redundancy (fixture->requests, 2);
+  par_requests_set_min_successes (fixture->requests, 1);
+  par_requests_add_async (fixture->requests, succeed, NULL, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+
+  par_requests_set_redundancy (fixture->requests, 1);
+  par_requests_set_concurrency (fixture->requests, GPOINTER_TO_UINT (data));
+  assert_sleeps_for_a_thread (fixture);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -545,6 +693,12 @@ main (int   argc,
   add_with ("expired-attempts-count-once/attempt-timeout", 1, expired_attempts_count_once);
   add ("run-that-waits-rests-past-its-time", run_that_waits_rests_past_its_time);
   add ("pulled-run-rests-past-its-time", pulled_run_rests_past_its_time);
+  add_with ("copies-of-async-requests-do-not-outlast-their-run/bounded", 4,
+            copies_of_async_requests_do_not_outlast_their_run);
+  add_with ("copies-of-async-requests-do-not-outlast-their-run/unbounded", 0,
+            copies_of_async_requests_do_not_outlast_their_run);
+  add ("late-request-gives-its-slot-back", late_request_gives_its_slot_back);
+  add ("workers-come-while-functions-are-called", workers_come_while_functions_are_called);
 #undef add_with
 #undef add
 

@@ -383,20 +383,163 @@ busy_owner_holds_no_thread_back (Fixture       *fixture,
   g_assert_true (do_all (fixture));
 }
 
-static void
-idle_workers_leave_busy_owner_alone (Fixture       *fixture,
-                                     gconstpointer  data)
+static guint64
+count_succeeded (ParRequests *requests)
 {
-  g_test_summary ("Workers that have nothing left to do leave, though async requests that have a "
-                  "slot wait for an owner who is busy.");
+  g_autoptr(ParStats) stats = par_requests_get_stats (requests);
+
+  return par_stats_get_n_succeeded (stats);
+}
+
+static void
+wait_for_two_cb (ParRequests *requests,
+                 ParRequest  *request,
+                 gpointer     user_data)
+{
+  if (par_request_get_index (request) != 0)
+    return;
+
+  while (count_succeeded (requests) < 2)
+    g_thread_yield ();
+}
+
+static void
+worker_without_work_leaves (Fixture       *fixture,
+                            gconstpointer  data)
+{
+  g_test_summary ("A worker that finds nothing but async requests leaves them to the owner, and "
+                  "gives the lock back.");
+
+  /* The owner is busy until the worker has done all it could. */
+  g_signal_connect (fixture->requests, "completed", G_CALLBACK (wait_for_two_cb), NULL);
+  par_requests_set_concurrency (fixture->requests, 4);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  par_requests_add_async (fixture->requests, return_number, fixture, NULL);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  par_requests_add_async (fixture->requests, return_number, fixture, NULL);
+  g_assert_true (do_all (fixture));
+}
+
+static void
+open_gate (ParAttempt  *attempt,
+           gpointer     user_data,
+           GError     **error)
+{
+  Fixture *fixture = user_data;
 
   gate_open (&fixture->gate);
-  g_signal_connect (fixture->requests, "completed", G_CALLBACK (wait_for_gate_cb), fixture);
-  par_requests_set_concurrency (fixture->requests, 20);
-  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
-  for (guint i = 0; i < 5; i++)
-    par_requests_add_async (fixture->requests, return_number, fixture, NULL);
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static void
+take_result (GObject      *source,
+             GAsyncResult *result,
+             gpointer      place)
+{
+  *(GAsyncResult **) place = g_object_ref (result);
+}
+
+/* Ends a run of do_async(). */
+static void
+finish (Fixture       *fixture,
+        GAsyncResult **result,
+        GError       **error)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  par_requests_do_finish (fixture->requests, *result, error);
+  g_clear_object (result);
+}
+
+static void
+dispatch_all_that_is_ready (void)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+static void
+owner_is_woken_for_its_turn (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  GAsyncResult *result = NULL;
+
+  g_test_summary ("An async request is started as soon as the thread request before it has been, "
+                  "also when that blocks.");
+
+  par_requests_set_concurrency (fixture->requests, 1);
+  par_requests_add_thread (fixture->requests, pass_gate_deaf, &fixture->gate, NULL);
+  par_requests_add_thread (fixture->requests, pass_gate_deaf, &fixture->gate, NULL);
+  par_requests_add_async (fixture->requests, open_gate, fixture, NULL);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  gate_wait_arrived (&fixture->gate, 1);
+  dispatch_all_that_is_ready ();
+
+  par_requests_set_concurrency (fixture->requests, 3);
+  dispatch_all_that_is_ready ();
+  gate_wait_arrived (&fixture->gate, 2);
+  /* If it was not called just now. */
+  g_assert_true (fixture->gate.open || g_main_context_pending (NULL));
+  finish (fixture, &result, NULL);
+}
+
+/* Begins a run with a bound of one that has a thread request, an async one and another thread one,
+ * and lets the first end while the owner does not look: then the slot is the async one's. */
+static void
+begin_and_hand_over (Fixture       *fixture,
+                     GCancellable  *cancellable,
+                     GAsyncResult **result)
+{
+  par_requests_set_concurrency (fixture->requests, 1);
   par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+  add_async (fixture, return_number);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  par_requests_do_async (fixture->requests, cancellable, take_result, result);
+  gate_wait_arrived (&fixture->gate, 1);
+  dispatch_all_that_is_ready ();
+
+  gate_open (&fixture->gate);
+  while (count_succeeded (fixture->requests) < 1)
+    g_thread_yield ();
+}
+
+static void
+cancelled_request_gives_its_slot_back (Fixture       *fixture,
+                                       gconstpointer  data)
+{
+  g_autoptr(ParRequest) request = NULL;
+  GAsyncResult *result = NULL;
+
+  g_test_summary ("A thread request takes the slot of an async one that is cancelled before the "
+                  "owner has got to it.");
+
+  begin_and_hand_over (fixture, NULL, &result);
+  request = par_requests_get_request (fixture->requests, 1);
+  par_request_cancel (request);
+  while (count_succeeded (fixture->requests) < 2)
+    g_thread_yield ();
+
+  finish (fixture, &result, NULL);
+  g_assert_cmpint (par_request_get_state (request), ==, PAR_REQUEST_STATE_CANCELLED);
+}
+
+static void
+cancelled_run_leaves_all_slots (Fixture       *fixture,
+                                gconstpointer  data)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(GError) error = NULL;
+  GAsyncResult *result = NULL;
+
+  g_test_summary ("The next run has the slots of async requests that were cancelled before the owner "
+                  "had got to them.");
+
+  begin_and_hand_over (fixture, cancellable, &result);
+  g_cancellable_cancel (cancellable);
+  finish (fixture, &result, &error);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
   g_assert_true (do_all (fixture));
 }
 
@@ -424,13 +567,52 @@ added_during_run_of_threads (Fixture       *fixture,
   g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 20);
 }
 
+static void
+add_next_cb (ParRequests *requests,
+             ParRequest  *request,
+             Fixture     *fixture)
+{
+  if (par_request_get_index (request) < 9)
+    add_async (fixture, return_later);
+}
+
+static void
+added_when_last_has_completed (Fixture       *fixture,
+                               gconstpointer  data)
+{
+  g_test_summary ("A run goes on iterating the context for an async request that is added when the "
+                  "last one is told to have completed.");
+
+  g_signal_connect (fixture->requests, "completed", G_CALLBACK (add_next_cb), fixture);
+  add_async (fixture, return_later);
+  g_assert_true (do_all (fixture));
+
+  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 10);
+}
+
 static gpointer
 do_in_thread (gpointer data)
 {
   Fixture *fixture = data;
   GError *error = NULL;
 
+  fixture->owner = g_thread_self ();
   g_assert_false (par_requests_do (fixture->requests, NULL, &error));
+
+  return error;
+}
+
+/* What the error of do() is in another thread, while this one has the context. */
+static GError *
+do_without_context (Fixture *fixture)
+{
+  GMainContext *context = g_main_context_default ();
+  GError *error;
+
+  g_assert_true (g_main_context_acquire (context));
+  error = g_thread_join (g_thread_new ("do", do_in_thread, fixture));
+  g_main_context_release (context);
+  fixture->owner = g_thread_self ();
 
   return error;
 }
@@ -440,16 +622,11 @@ context_of_another_thread_is_refused (Fixture       *fixture,
                                       gconstpointer  data)
 {
   g_autoptr(GError) error = NULL;
-  GMainContext *context = g_main_context_default ();
-  GThread *thread;
 
   g_test_summary ("A run whose context another thread has fails before anything starts.");
 
-  g_assert_true (g_main_context_acquire (context));
   add_async (fixture, return_number);
-  thread = g_thread_new ("do", do_in_thread, fixture);
-  error = g_thread_join (thread);
-  g_main_context_release (context);
+  error = do_without_context (fixture);
 
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
   g_assert_cmpuint (par_requests_get_n_queued (fixture->requests), ==, 1);
@@ -461,20 +638,12 @@ async_added_without_context_ends_run (Fixture       *fixture,
                                       gconstpointer  data)
 {
   g_autoptr(GError) error = NULL;
-  GMainContext *context = g_main_context_default ();
-  GThread *thread;
 
   g_test_summary ("Where an async request comes during a run, and another thread has the context, "
                   "the run ends with an error.");
 
-  g_assert_true (g_main_context_acquire (context));
   par_requests_add_thread (fixture->requests, add_async_from_worker, fixture, NULL);
-  fixture->owner = NULL;
-  thread = g_thread_new ("do", do_in_thread, fixture);
-  fixture->owner = thread;
-  error = g_thread_join (thread);
-  g_main_context_release (context);
-  fixture->owner = g_thread_self ();
+  error = do_without_context (fixture);
 
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
 }
@@ -891,8 +1060,12 @@ main (int   argc,
   ADD ("threads-and-loop-have-one-order", threads_and_loop_have_one_order);
   ADD ("priority-goes-across-kinds", priority_goes_across_kinds);
   ADD ("busy-owner-holds-no-thread-back", busy_owner_holds_no_thread_back);
-  ADD ("idle-workers-leave-busy-owner-alone", idle_workers_leave_busy_owner_alone);
+  ADD ("worker-without-work-leaves", worker_without_work_leaves);
+  ADD ("owner-is-woken-for-its-turn", owner_is_woken_for_its_turn);
+  ADD ("cancelled-request-gives-its-slot-back", cancelled_request_gives_its_slot_back);
+  ADD ("cancelled-run-leaves-all-slots", cancelled_run_leaves_all_slots);
   ADD ("added-during-run-of-threads", added_during_run_of_threads);
+  ADD ("added-when-last-has-completed", added_when_last_has_completed);
   ADD ("context-of-another-thread-is-refused", context_of_another_thread_is_refused);
   ADD ("async-added-without-context-ends-run", async_added_without_context_ends_run);
   ADD ("thread-with-context-may-do", thread_with_context_may_do);

@@ -509,6 +509,76 @@ constructor_owns_after_another (Fixture       *fixture,
 }
 
 static void
+add_async_one (Fixture *fixture)
+{
+  par_requests_add_async (fixture->requests, succeed, fixture, count_destroy);
+}
+
+static void
+do_twice_more_cb (ParRequests *requests,
+                  Fixture     *fixture)
+{
+  g_assert_true (g_thread_self () == fixture->owner);
+  if (++fixture->n_finished > 2)
+    return;
+
+  add_async_one (fixture);
+  g_assert_cmpuint (par_requests_get_n_requests (requests), ==, fixture->n_finished + 1);
+  g_assert_true (par_requests_do (requests, NULL, &fixture->error));
+}
+
+static gpointer
+do_by_loop_thread (gpointer data)
+{
+  Fixture *fixture = data;
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  g_autoptr(GAsyncResult) result = NULL;
+
+  fixture->owner = g_thread_self ();
+  g_main_context_push_thread_default (context);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  g_assert_true (finish_do (fixture, &result));
+  g_main_context_pop_thread_default (context);
+
+  return NULL;
+}
+
+static gpointer
+do_blocking_thread (gpointer data)
+{
+  Fixture *fixture = data;
+  g_autoptr(GMainContext) context = g_main_context_new ();
+
+  fixture->owner = g_thread_self ();
+  g_main_context_push_thread_default (context);
+  g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+  g_main_context_pop_thread_default (context);
+
+  return NULL;
+}
+
+static void
+finished_is_told_by_the_owner (Fixture       *fixture,
+                               gconstpointer  data)
+{
+  g_test_summary ("In a thread with a context of its own, handlers of \"finished\" may add requests "
+                  "and run them; then the constructor's thread is the owner again.");
+
+  g_signal_connect (fixture->requests, "finished", G_CALLBACK (do_twice_more_cb), fixture);
+  add_async_one (fixture);
+  g_thread_join (g_thread_new ("do", data != NULL ? do_by_loop_thread : do_blocking_thread,
+                               fixture));
+  g_assert_no_error (fixture->error);
+  g_assert_cmpuint (fixture->n_finished, ==, 3);
+  g_assert_cmpuint (fixture->n_destroyed, ==, 3);
+
+  fixture->owner = g_thread_self ();
+  add_many (fixture, 1, succeed);
+  g_assert_cmpuint (par_requests_get_n_requests (fixture->requests), ==, 4);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+}
+
+static void
 cancel_when_started (ParRequests    *requests,
                      ParRequest     *request,
                      guint           number,
@@ -760,6 +830,8 @@ main (int   argc,
   add_with ("cancelled-pulled-run-rests/all-settled", 0, cancelled_pulled_run_rests);
   add_with ("cancelled-pulled-run-rests/some-settled", 1, cancelled_pulled_run_rests);
   add ("cancelled-run-that-waits-rests", cancelled_run_that_waits_rests);
+  add_with ("finished-is-told-by-the-owner/do", 0, finished_is_told_by_the_owner);
+  add_with ("finished-is-told-by-the-owner/do-async", 1, finished_is_told_by_the_owner);
 #undef add
 #undef add_with
 

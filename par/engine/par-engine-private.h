@@ -28,6 +28,7 @@ typedef struct
   ParAdoptObjectFunc adopt_object;
 
   /* Guarded by the host's lock. */
+  guint n_asked;            /* workers that are to be pushed as a chore */
   gboolean has_news_poured; /* when the owner looked last */
   GMainContext *context;    /* (owned) where the source is */
 } ParEngine;
@@ -109,7 +110,8 @@ void       par_engine_rest_source     (ParEngine             *self,
 gboolean   par_engine_start_dispatch  (ParEngine             *self,
                                        GSource               *source);
 void       par_engine_end_dispatch    (ParEngine             *self,
-                                       gboolean               more);
+                                       gboolean               more,
+                                       GThread               *owner);
 void       par_engine_end_publish     (ParEngine             *self);
 gboolean   par_engine_is_owner        (ParEngine             *self);
 

@@ -74,13 +74,18 @@ do_chores (ParHost *host)
   ParEngine *self = engine_of (host);
   g_autoptr(GArray) litter = NULL;
   GArray *trash = NULL;
+  guint n_workers;
 
   par_host_lock (host);
+  n_workers = self->n_asked;
+  self->n_asked = 0;
   litter = par_trash_steal (&self->scheduler.mailbox.litter);
   if (self->scheduler.is_closed)
     trash = par_trash_steal (&self->scheduler.mailbox.trash);
   par_host_unlock (host);
 
+  if (n_workers > 0)
+    par_thread_dispatcher_push (&self->threads, n_workers);
   if (trash != NULL)
     destroy_in (self->context, trash);
   par_debug_print (FALSE);
@@ -121,19 +126,6 @@ fail_run (ParHost      *host,
 {
   if (count_waiting_threads (host) > 0)
     par_scheduler_break (&engine_of (host)->scheduler, g_error_copy (error));
-}
-
-static void
-cancel_request (ParHost *host,
-                guint64  index)
-{
-  ParEngine *self = engine_of (host);
-
-  par_host_lock (host);
-  par_scheduler_cancel (&self->scheduler, index, par_clock_now (self->scheduler.clock));
-  par_host_unlock (host);
-
-  par_debug_print (FALSE);
 }
 
 static gpointer
@@ -192,6 +184,17 @@ start_and_unlock (ParEngine *self)
     do_chores (host_of (self));
 }
 
+static void
+cancel_request (ParHost *host,
+                guint64  index)
+{
+  ParEngine *self = engine_of (host);
+
+  par_host_lock (host);
+  par_scheduler_cancel (&self->scheduler, index, par_clock_now (self->scheduler.clock));
+  start_and_unlock (self);
+}
+
 /* An async attempt has a result, or has been dropped without one: it has ended. */
 static void
 attempt_returned (ParHost  *host,
@@ -209,14 +212,35 @@ attempt_returned (ParHost  *host,
   start_and_unlock (self);
 }
 
+static gboolean
+take_for_loop (ParHost        *host,
+               ParAttempt     *attempt,
+               gint64          now_us,
+               ParRequestFunc *function,
+               gpointer       *user_data)
+{
+  ParEngine *self = engine_of (host);
+
+  if (!par_scheduler_take_for_loop (host, attempt, now_us, function, user_data))
+    return FALSE;
+
+  /* The function, or one after it, may take long, so workers come now. */
+  if (G_UNLIKELY (par_queue_count_waiting (&self->scheduler.thread_queue) > 0))
+    {
+      self->n_asked += par_thread_dispatcher_ask (&self->threads);
+      host->has_chores |= self->n_asked > 0;
+    }
+
+  return TRUE;
+}
+
 static const ParHostClass host_class =
   { get_request, attempt_returned, cancel_request, engine_free };
 static const ParDispatcherClient thread_client =
   { count_waiting_threads, get_bound, par_scheduler_take_for_thread, par_scheduler_end, fail_run,
     do_chores };
 static const ParDispatcherClient loop_client =
-  { count_waiting_async, get_bound, par_scheduler_take_for_loop, par_scheduler_end, NULL,
-    do_chores };
+  { count_waiting_async, get_bound, take_for_loop, par_scheduler_end, NULL, do_chores };
 
 static guint64
 publish_rows (ParEngine *self)
@@ -539,7 +563,8 @@ par_engine_collect (ParEngine *self,
   par_host_lock (host_of (self));
   par_scheduler_collect (&self->scheduler, news, max_settled, now_us);
   self->has_news_poured = news->n_settled > 0;
-  par_host_unlock (host_of (self));
+  /* Requests that were too late may have given slots back. */
+  start_and_unlock (self);
 
   if (self->scheduler.debug)
     par_debug_print (TRUE);
@@ -804,12 +829,15 @@ par_engine_rest_source (ParEngine *self,
   par_host_unlock (host_of (self));
 }
 
-/* Arms the source, at the end of its dispatch. @more says that there is something to tell. */
+/* Arms the source, at the end of its dispatch. @more says that there is something to tell; @owner
+ * is the owner from here on. */
 void
 par_engine_end_dispatch (ParEngine *self,
-                         gboolean   more)
+                         gboolean   more,
+                         GThread   *owner)
 {
   par_host_lock (host_of (self));
+  self->scheduler.owner.thread = owner;
   g_atomic_int_add (&self->scheduler.owner.n_publishing, -1);
   rest (self, more);
   par_host_unlock (host_of (self));

@@ -37,6 +37,7 @@ void     par_queue_add       (ParQueue       *self,
 void     par_queue_copy      (ParQueue       *self,
                              guint64         index,
                              guint           n_copies);
+gboolean par_queue_is_empty  (ParQueue       *self);
 gboolean par_queue_is_before (ParQueue       *self,
                              ParQueue       *other);
 gboolean par_queue_take      (ParQueue       *self,

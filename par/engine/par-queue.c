@@ -210,7 +210,7 @@ take_copy (ParQueue *self,
   return TRUE;
 }
 
-/* Finds what is due next where there is a bound. */
+/* Finds what is due next where there is a bound, or whether anything is where there is none. */
 static gboolean
 peek_bounded (ParQueue *self,
               ParTurn  *turn)
@@ -223,6 +223,15 @@ peek_bounded (ParQueue *self,
   *turn = (ParTurn) { PAR_ATTEMPT_KIND_COPY, 0, copies->index };
 
   return TRUE;
+}
+
+/* Whether no attempt waits. */
+gboolean
+par_queue_is_empty (ParQueue *self)
+{
+  ParTurn turn;
+
+  return !peek_bounded (self, &turn);
 }
 
 /* Whether what is due next here, where there is a bound, is due before what is due there. */

@@ -171,6 +171,26 @@ log_settled (ParScheduler    *self,
   self->host.has_chores = TRUE;
 }
 
+/* Has the attempts at a request that wait for the owner give their slots back. */
+static void
+take_back (ParScheduler *self,
+           guint64       index)
+{
+  GList *next;
+
+  for (GList *link = self->handed.head; link != NULL; link = next)
+    {
+      ParTurn *turn = link->data;
+
+      next = link->next;
+      if (turn->index == index)
+        {
+          g_free (turn);
+          g_queue_delete_link (&self->handed, link);
+        }
+    }
+}
+
 /* Settles a request with @outcome, which becomes the record's. Its other attempts are cancelled
  * by the owner, and not waited for. */
 static void
@@ -192,6 +212,11 @@ settle (ParScheduler    *self,
       if (G_UNLIKELY (record->detail != NULL))
         par_alarm_remove (g_steal_pointer (&record->detail->timeout));
     }
+
+  /* Of a request that runs, only copies may wait. */
+  if (G_UNLIKELY (self->handed.length > 0) && record->is_async
+      && (from == PAR_REQUEST_STATE_QUEUED || self->run->settings.redundancy > 1))
+    take_back (self, index);
 
   record->state = state;
   record->outcome = *outcome;
@@ -317,7 +342,7 @@ par_scheduler_has_async_work (ParScheduler *self)
 
   return par_scheduler_may_start (self)
          && (self->handed.length > 0
-             || (count_free_slots (self) > 0
+             || (count_free_slots (self) > 0 && !par_queue_is_empty (&self->async_queue)
                  && is_turn_of (self, &self->async_queue, &self->thread_queue)));
 }
 
@@ -650,31 +675,27 @@ par_scheduler_take_for_thread (ParHost        *host,
     return FALSE;
 
   start_turn (self, attempt, index, kind, now_us, function, user_data);
+  /* It may be the turn of an async one now. */
+  wake_for_async (self);
 
   return TRUE;
 }
 
-/* Takes an attempt that has its slot already; those of requests that have settled give it back. */
+/* Takes an attempt that has its slot already. */
 static gboolean
 take_handed (ParScheduler   *self,
              guint64        *index,
              ParAttemptKind *kind)
 {
-  ParTurn *turn;
+  g_autofree ParTurn *turn = g_queue_pop_head (&self->handed);
 
-  while ((turn = g_queue_pop_head (&self->handed)) != NULL)
-    {
-      ParRecord *record = par_records_get (&self->records, turn->index);
-      gboolean is_open = record != NULL && !par_record_has_settled (record);
+  if (turn == NULL)
+    return FALSE;
 
-      *index = turn->index;
-      *kind = turn->kind;
-      g_free (turn);
-      if (is_open)
-        return TRUE;
-    }
+  *index = turn->index;
+  *kind = turn->kind;
 
-  return FALSE;
+  return TRUE;
 }
 
 gboolean
@@ -692,8 +713,7 @@ par_scheduler_take_for_loop (ParHost        *host,
     return FALSE;
 
   if (!take_handed (self, &index, &kind)
-      && (!par_scheduler_has_async_work (self)
-          || !par_queue_take (&self->async_queue, self->concurrency > 0, &index, &kind)))
+      && !par_queue_take (&self->async_queue, self->concurrency > 0, &index, &kind))
     return FALSE;
 
   start_turn (self, attempt, index, kind, now_us, function, user_data);
@@ -783,6 +803,7 @@ sweep (ParScheduler *self,
       self->sweeping = TRUE;
       self->sweep_end = self->records.end;
       self->sweep_index = self->records.first;
+      g_queue_clear_full (&self->handed, g_free);
 
       for (ParAttempt *attempt = self->oldest; attempt != NULL; attempt = attempt->next)
         {
