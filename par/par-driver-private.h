@@ -37,7 +37,7 @@ typedef struct
   /* The owner's. */
   ParPublisher publisher;
   ParPull *pull;               /* what more requests come from, or NULL */
-  gboolean pulling;
+  ParPull *called;             /* the one that is being called, or NULL */
   GMainContext *context;       /* (owned) the constructor's */
   GThread *thread;             /* who iterates it, as far as is known */
   GMainContext *source_context;  /* (owned) where the source is */

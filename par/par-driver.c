@@ -73,8 +73,24 @@ set_pull (ParDriver *self,
   par_engine_set_source (self->engine, pull != NULL);
 
   /* One that is being called is freed when it has returned. */
-  if (old != NULL && !self->pulling)
+  if (old != NULL && old != self->called)
     free_pull (old);
+}
+
+/* Whether the source is to be called now, or @again. */
+static gboolean
+begin_pull (ParDriver *self,
+            gboolean   again)
+{
+  /* What is to be fetched goes before; take_answer() has the source called again. */
+  if (!g_queue_is_empty (&self->publisher.fetched))
+    {
+      par_engine_rest_source (self->engine);
+      return FALSE;
+    }
+
+  return par_engine_begin_pull (self->engine, again,
+                                self->publisher.keep_fetched ? 0 : PAR_NEWS_MAX_SETTLED);
 }
 
 /* Has the source add requests, if few are queued. */
@@ -84,35 +100,22 @@ pull_more (ParDriver *self,
 {
   ParPull *pull = self->pull;
   GError *error = NULL;
+  gboolean again = FALSE;
   gboolean more = TRUE;
-  guint64 n_settled;
 
-  if (pull == NULL || self->pulling)
+  if (pull == NULL || self->called != NULL)
     return;
 
-  /* take_answer() has it pulled again. */
-  if (!g_queue_is_empty (&self->publisher.fetched))
+  self->called = pull;
+  while (more && pull == self->pull && begin_pull (self, again))
     {
-      par_engine_rest_source (self->engine, FALSE, 0);
-      return;
-    }
-
-  self->pulling = TRUE;
-  for (gboolean again = FALSE;
-       more && pull == self->pull && par_engine_wants_pull (self->engine, again, &n_settled);
-       again = TRUE)
-    {
-      guint64 n_before = par_engine_get_n_published (self->engine);
-
-      more = pull->function (self->requests, pull->user_data, &error);
-      if (error != NULL)
-        more = FALSE;
-      else if (more && par_engine_get_n_published (self->engine) == n_before)
-        par_engine_rest_source (self->engine, TRUE, n_settled);
+      more = pull->function (self->requests, pull->user_data, &error) && error == NULL;
+      par_engine_end_pull (self->engine, pull == self->pull);
+      again = TRUE;
       if (until_us > 0 && g_get_monotonic_time () >= until_us)
         break;
     }
-  self->pulling = FALSE;
+  self->called = NULL;
 
   if (pull != self->pull)
     free_pull (pull);
@@ -176,6 +179,10 @@ source_dispatch (GSource     *source,
   else if (is_over)
     end_next (self);
   answer_next (self);
+
+  /* next() has what it waits for; until it returns there is nothing to be done with the rest. */
+  if (self->pulled && self->fetching && has_answer (self))
+    par_engine_hold_back (self->engine, TRUE);
 
   /* A callback may have asked for the next request, and there may be one. */
   more = more

@@ -671,6 +671,44 @@ copies_of_async_requests_do_not_outlast_their_run (Fixture       *fixture,
   assert_sleeps_for_a_thread (fixture);
 }
 
+static gboolean
+add_and_fetch (ParRequests  *requests,
+               gpointer      user_data,
+               GError      **error)
+{
+  Fixture *fixture = user_data;
+  g_autoptr(ParRequest) request = NULL;
+
+  if (fixture->n_before == 0)
+    {
+      fixture->n_before = par_requests_add_thread (requests, pass_gate, &fixture->gate, NULL) + 1;
+      return TRUE;
+    }
+
+  request = par_requests_next (requests, NULL, error);
+  g_assert_nonnull (request);
+
+  return FALSE;
+}
+
+static void
+source_that_fetches_sleeps (Fixture       *fixture,
+                            gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  GThread *thread = g_thread_new ("open", open_when_asleep, fixture);
+
+  g_test_summary ("While the source is called it is not asked for more, so a next() in it sleeps.");
+
+  par_requests_set_concurrency (fixture->requests, 1);
+  par_requests_set_source (fixture->requests, add_and_fetch, fixture, NULL);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_thread_join (thread);
+  g_assert_true (par_requests_do_finish (fixture->requests, result, &fixture->error));
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -699,6 +737,7 @@ main (int   argc,
             copies_of_async_requests_do_not_outlast_their_run);
   add ("late-request-gives-its-slot-back", late_request_gives_its_slot_back);
   add ("workers-come-while-functions-are-called", workers_come_while_functions_are_called);
+  add ("source-that-fetches-sleeps", source_that_fetches_sleeps);
 #undef add_with
 #undef add
 

@@ -803,6 +803,49 @@ cancelled_run_that_waits_rests (Fixture       *fixture,
   g_assert_no_error (fixture->error);
 }
 
+static void
+keep (ParAttempt  *attempt,
+      gpointer     user_data,
+      GError     **error)
+{
+  GPtrArray *kept = user_data;
+
+  g_ptr_array_add (kept, g_object_ref (attempt));
+}
+
+/* Has all three settle, and then is a nested loop. */
+static gboolean
+return_all_and_drain (gpointer data)
+{
+  GPtrArray *kept = data;
+
+  if (kept->len < 3)
+    return G_SOURCE_CONTINUE;
+
+  for (guint i = 0; i < 3; i++)
+    par_attempt_return_boolean (kept->pdata[i], TRUE);
+  for (guint n = 0; g_main_context_iteration (NULL, FALSE); n++)
+    g_assert_cmpuint (n, <, 1000);
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+next_that_has_its_request_rests (Fixture       *fixture,
+                                 gconstpointer  data)
+{
+  g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func (g_object_unref);
+
+  g_test_summary ("With more settled than next() is to return, a loop inside another callback of the "
+                  "context that it iterates sleeps.");
+
+  for (guint i = 0; i < 3; i++)
+    par_requests_add_async (fixture->requests, keep, kept, NULL);
+  g_idle_add_full (G_PRIORITY_DEFAULT, return_all_and_drain, kept, NULL);
+  g_assert_cmpuint (count_next (fixture, next_by_waiting), ==, 3);
+  g_assert_no_error (fixture->error);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -832,6 +875,7 @@ main (int   argc,
   add ("cancelled-run-that-waits-rests", cancelled_run_that_waits_rests);
   add_with ("finished-is-told-by-the-owner/do", 0, finished_is_told_by_the_owner);
   add_with ("finished-is-told-by-the-owner/do-async", 1, finished_is_told_by_the_owner);
+  add ("next-that-has-its-request-rests", next_that_has_its_request_rests);
 #undef add
 #undef add_with
 

@@ -101,12 +101,12 @@ gboolean   par_engine_start_async     (ParEngine             *self,
                                        gint64                 until_us);
 void       par_engine_set_source      (ParEngine             *self,
                                        gboolean               has_source);
-gboolean   par_engine_wants_pull      (ParEngine             *self,
-                                       gboolean               pulling,
-                                       guint64               *n_settled);
-void       par_engine_rest_source     (ParEngine             *self,
-                                       gboolean               looked,
-                                       guint64                n_settled);
+gboolean   par_engine_begin_pull      (ParEngine             *self,
+                                       gboolean               again,
+                                       guint                  max_unseen);
+void       par_engine_end_pull        (ParEngine             *self,
+                                       gboolean               is_same);
+void       par_engine_rest_source     (ParEngine             *self);
 gboolean   par_engine_start_dispatch  (ParEngine             *self,
                                        GSource               *source);
 void       par_engine_end_dispatch    (ParEngine             *self,

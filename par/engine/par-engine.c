@@ -800,32 +800,49 @@ par_engine_set_source (ParEngine *self,
   par_host_unlock (host_of (self));
 }
 
-/* Whether the source is to be pulled: since few are queued, or, @pulling, until enough are.
- * @n_settled is for par_engine_rest_source(). */
+/* Whether the source is to be called: since few are queued, or, @again, until enough are. With more
+ * than @max_unseen that the owner has not seen it looks first. par_engine_end_pull() is to
+ * follow. */
 gboolean
-par_engine_wants_pull (ParEngine *self,
-                       gboolean   pulling,
-                       guint64   *n_settled)
+par_engine_begin_pull (ParEngine *self,
+                       gboolean   again,
+                       guint      max_unseen)
 {
+  ParScheduler *scheduler = &self->scheduler;
   gboolean wanted;
 
   par_host_lock (host_of (self));
-  wanted = par_scheduler_wants_pull (&self->scheduler, pulling);
-  *n_settled = self->scheduler.mailbox.n_settled;
+  wanted = scheduler->mailbox.n_unseen <= max_unseen && par_scheduler_wants_pull (scheduler, again);
+  scheduler->pulling |= wanted;
+  scheduler->pull_published = scheduler->n_published;
+  scheduler->pull_settled = scheduler->mailbox.n_settled;
   par_host_unlock (host_of (self));
 
   return wanted;
 }
 
-/* Has the source not be pulled until another request has settled; with @looked, only if none has
- * since there were @n_settled. */
+/* The source has been called. If it had nothing to add, no request has settled since, and it is
+ * still the same, it rests until a request has settled. */
 void
-par_engine_rest_source (ParEngine *self,
-                        gboolean   looked,
-                        guint64    n_settled)
+par_engine_end_pull (ParEngine *self,
+                     gboolean   is_same)
+{
+  ParScheduler *scheduler = &self->scheduler;
+
+  par_host_lock (host_of (self));
+  scheduler->pulling = FALSE;
+  if (is_same && scheduler->n_published == scheduler->pull_published
+      && scheduler->mailbox.n_settled == scheduler->pull_settled)
+    scheduler->source_rests = TRUE;
+  par_host_unlock (host_of (self));
+}
+
+/* Has the source not be called until a request has settled, or it is set. */
+void
+par_engine_rest_source (ParEngine *self)
 {
   par_host_lock (host_of (self));
-  self->scheduler.source_rests = !looked || self->scheduler.mailbox.n_settled == n_settled;
+  self->scheduler.source_rests = TRUE;
   par_host_unlock (host_of (self));
 }
 

@@ -44,6 +44,9 @@ typedef struct
   guint n_holds;
   gboolean has_source;    /* more requests come when few are queued */
   gboolean source_rests;  /* it had none to add, and is asked again when a request has settled */
+  gboolean pulling;       /* it is being called */
+  guint64 pull_published;  /* before that */
+  guint64 pull_settled;
   gboolean is_closed;     /* nobody can ask for a request any more */
   gboolean debug;
   gboolean trace;

@@ -363,8 +363,8 @@ get_ahead (ParScheduler *self)
 static gboolean
 may_pull (ParScheduler *self)
 {
-  return self->has_source && !self->source_rests && !self->held_back && par_scheduler_is_open (self)
-         && self->run->cause == PAR_RUN_CAUSE_NONE;
+  return self->has_source && !self->pulling && !self->source_rests && !self->held_back
+         && par_scheduler_is_open (self) && self->run->cause == PAR_RUN_CAUSE_NONE;
 }
 
 /* Whether the source is to be pulled: since few requests are queued, or, @pulling, until enough
