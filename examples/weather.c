@@ -59,6 +59,9 @@ run (const Settings  *settings,
   par_requests_set_concurrency (requests, settings->concurrency);
   par_requests_set_redundancy (requests, settings->redundancy);
   par_requests_set_timeout (requests, settings->timeout);
+  /* Else main() may return while a call that is too late still loads GIO's modules: a library that
+   * is loaded during exit() has GObject initialized a second time, which aborts. */
+  par_requests_set_wait_for_attempts (requests, TRUE);
   for (guint i = 0; cities[i] != NULL; i++)
     {
       char *where[] = { settings->service, cities[i], NULL };
