@@ -316,7 +316,8 @@ def main():
         try:
             test()
         except Exception:
-            diagnose(traceback.format_exc())
+            # Meson shows what a test that has failed wrote to standard error.
+            traceback.print_exc()
             print(f'not ok {number} {name}', flush=True)
         else:
             print(f'ok {number} {name}', flush=True)
