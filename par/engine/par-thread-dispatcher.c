@@ -252,6 +252,34 @@ work (gpointer item,
   g_object_unref (attempt);
 }
 
+static gpointer
+do_nothing (gpointer data)
+{
+  return NULL;
+}
+
+/* From 2.75.3 on, GLib makes a thread of its own with the first pool of the process. Up to 2.84 it
+ * does not survive that there is none to be had: it aborts, or has every later pool wait for that
+ * thread. So the first pool waits until the system gives one. */
+static gboolean
+may_have_pool (GError **error)
+{
+  static gboolean had_thread;
+
+  if (!g_atomic_int_get (&had_thread))
+    {
+      GThread *thread = g_thread_try_new ("par-first", do_nothing, NULL, error);
+
+      if (thread == NULL)
+        return FALSE;
+
+      g_thread_join (thread);
+      g_atomic_int_set (&had_thread, TRUE);
+    }
+
+  return TRUE;
+}
+
 /* Has workers come, with no lock held. */
 void
 par_thread_dispatcher_push (ParThreadDispatcher *self,
@@ -259,14 +287,13 @@ par_thread_dispatcher_push (ParThreadDispatcher *self,
 {
   g_autoptr(GError) error = NULL;
   ParAttempt *attempt = NULL;
-  gboolean stranded = FALSE;
   guint n_pushed = 0;
 
   g_mutex_lock (&self->pool_lock);
 
   /* The pool has no bound of its own: the engine's is the one that counts. */
-  if (self->pool == NULL && n_workers > 0)
-    self->pool = g_thread_pool_new (work, self, -1, FALSE, NULL);
+  if (self->pool == NULL && n_workers > 0 && may_have_pool (&error))
+    self->pool = g_thread_pool_new (work, self, -1, FALSE, &error);
 
   /* The attempt is made here, since the first thing allocated costs a thread 9 KB. */
   while (n_pushed < n_workers && error == NULL)
@@ -280,16 +307,16 @@ par_thread_dispatcher_push (ParThreadDispatcher *self,
     {
       /* What could not get a thread is in the pool's queue all the same, and any thread that is
        * there takes it when it is free. With none there, nothing ever would. */
-      stranded = g_thread_pool_get_num_threads (self->pool) == 0;
-      if (stranded)
+      if (self->pool != NULL && g_thread_pool_get_num_threads (self->pool) == 0)
         {
           g_thread_pool_free (g_steal_pointer (&self->pool), TRUE, FALSE);
           g_object_unref (attempt);
+          n_pushed--;
         }
 
       par_host_lock (self->host);
-      self->n_arriving -= n_workers - n_pushed + stranded;
-      if (stranded)
+      self->n_arriving -= n_workers - n_pushed;
+      if (self->pool == NULL)
         self->client->fail (self->host, error);
       par_host_unlock (self->host);
     }
