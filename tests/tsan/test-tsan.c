@@ -494,6 +494,24 @@ last_unrefs_are_quiet (Shared        *shared,
     }
 }
 
+static void
+sole_references_are_quiet (Shared        *shared,
+                           gconstpointer  data)
+{
+  g_autoptr(TestThing) thing = g_object_new (TEST_TYPE_THING, NULL);
+
+  for (guint i = 0; i < N_THREADS; i++)
+    {
+      Holder holder = { g_object_ref (thing), i };
+      GThread *thread = g_thread_new (NULL, write_and_unref, &holder);
+
+      while (g_atomic_int_get (&((GObject *) thing)->ref_count) > 1)
+        g_thread_yield ();
+      thing->numbers[i]++;
+      g_thread_join (thread);
+    }
+}
+
 static gpointer
 wait_for_cancel (gpointer data)
 {
@@ -728,6 +746,7 @@ main (int   argc,
   add ("quiet/tasks", tasks_are_quiet);
   add ("quiet/classes", classes_are_quiet);
   add ("quiet/last-unrefs", last_unrefs_are_quiet);
+  add ("quiet/sole-references", sole_references_are_quiet);
   add ("quiet/cancelling", cancelling_is_quiet);
   add ("found/no-lock", no_lock_is_found);
   add ("found/the-wrong-lock", the_wrong_lock_is_found);

@@ -822,12 +822,20 @@ g_type_add_interface_static (GType                 instance_type,
 }
 
 /* GObject asks for a datum of the object after it has seen that a reference is the last one and
- * before it calls dispose(): there all earlier unrefs are acquired, whoever drops the last one. */
+ * before it calls dispose(): there all earlier unrefs are acquired, whoever drops the last one. Who
+ * reads how many references there are, by an atomic function, acquires them as well. */
+static void
+release_object (GObject *object)
+{
+  __tsan_release (&object->qdata);
+  __tsan_release ((gpointer) &object->ref_count);
+}
+
 void
 g_object_unref (gpointer object)
 {
   if (object != NULL)
-    __tsan_release (&((GObject *) object)->qdata);
+    release_object (object);
   NEXT (g_object_unref) (object);
 }
 
@@ -835,7 +843,7 @@ void
 g_value_unset (GValue *value)
 {
   if (G_VALUE_HOLDS_OBJECT (value) && g_value_get_object (value) != NULL)
-    __tsan_release (&((GObject *) g_value_get_object (value))->qdata);
+    release_object (g_value_get_object (value));
   NEXT (g_value_unset) (value);
 }
 
