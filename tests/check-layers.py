@@ -11,7 +11,7 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['version'],
     ['enums', 'enum-types', 'requests-error'],
     ['base/clock', 'base/counts', 'base/debug', 'base/trace', 'engine/host',
-     'policy/bucket', 'policy/latency'],
+     'policy/backoff', 'policy/bucket', 'policy/budget', 'policy/latency'],
     ['attempt'],
     ['engine/alarms', 'engine/dispatcher', 'engine/owner', 'engine/run'],
     ['engine/record'],
