@@ -12,7 +12,7 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['enums', 'enum-types', 'requests-error'],
     ['base/clock', 'base/counts', 'base/debug', 'base/trace', 'engine/host',
      'policy/backoff', 'policy/bucket', 'policy/budget', 'policy/latency'],
-    ['attempt'],
+    ['attempt', 'policy/window'],
     ['engine/alarms', 'engine/dispatcher', 'engine/owner', 'engine/run'],
     ['engine/record'],
     ['engine/loop-dispatcher', 'engine/mailbox', 'engine/queue', 'engine/thread-dispatcher'],

@@ -173,6 +173,31 @@ quantiles_grow_with_the_share (Fixture       *fixture,
     }
 }
 
+static void
+joined_values_can_be_taken_away (Fixture       *fixture,
+                                 gconstpointer  data)
+{
+  g_autofree ParLatency *others = g_new0 (ParLatency, 1);
+  g_autofree ParLatency *before = g_new0 (ParLatency, 1);
+
+  g_test_summary ("What is left is what there was.");
+
+  for (gint64 i = 1; i <= 1000; i++)
+    {
+      par_latency_add (fixture->latency, i);
+      par_latency_add (others, 1000 * i);
+    }
+  *before = *fixture->latency;
+
+  par_latency_join (fixture->latency, others);
+  g_assert_cmpuint (fixture->latency->n_values, ==, 2000);
+  assert_within_one_percent (par_latency_get_quantile (fixture->latency, 0.5), 1000);
+  assert_within_one_percent (par_latency_get_quantile (fixture->latency, 1), 1000000);
+
+  par_latency_remove (fixture->latency, others);
+  g_assert_cmpmem (fixture->latency, sizeof *before, before, sizeof *before);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -188,6 +213,7 @@ main (int   argc,
   add ("negative-values-count-as-zero", negative_values_count_as_zero);
   add ("huge-values-are-the-largest", huge_values_are_the_largest);
   add ("quantiles-grow-with-the-share", quantiles_grow_with_the_share);
+  add ("joined-values-can-be-taken-away", joined_values_can_be_taken_away);
 #undef add
 
   return g_test_run ();

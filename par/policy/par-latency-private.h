@@ -18,7 +18,12 @@ typedef struct
 
 void   par_latency_add          (ParLatency       *self,
                                  gint64            duration_us);
+void   par_latency_join         (ParLatency       *self,
+                                 const ParLatency *other);
+void   par_latency_remove       (ParLatency       *self,
+                                 const ParLatency *other);
 gint64 par_latency_get_quantile (const ParLatency *self,
                                  double            share);
+gint64 par_latency_get_middle   (guint             bucket);
 
 G_END_DECLS

@@ -21,27 +21,32 @@ bucket_of (guint64 value)
   return MIN (shift * SUB_COUNT + (value >> shift), PAR_LATENCY_N_BUCKETS - 1);
 }
 
-static gint64
-middle_of (guint bucket)
-{
-  guint shift;
-  gint64 low;
-
-  if (bucket < 2 * SUB_COUNT)
-    return bucket;
-
-  shift = bucket / SUB_COUNT - 1;
-  low = (gint64) (bucket % SUB_COUNT + SUB_COUNT) << shift;
-
-  return low + (((gint64) 1 << shift) >> 1);
-}
-
 void
 par_latency_add (ParLatency *self,
                  gint64      duration_us)
 {
   self->n_values++;
   self->buckets[bucket_of (MAX (duration_us, 0))]++;
+}
+
+/* Adds all the values of @other. */
+void
+par_latency_join (ParLatency       *self,
+                  const ParLatency *other)
+{
+  self->n_values += other->n_values;
+  for (guint i = 0; i < PAR_LATENCY_N_BUCKETS; i++)
+    self->buckets[i] += other->buckets[i];
+}
+
+/* Takes away all the values of @other, which must have been added. */
+void
+par_latency_remove (ParLatency       *self,
+                    const ParLatency *other)
+{
+  self->n_values -= other->n_values;
+  for (guint i = 0; i < PAR_LATENCY_N_BUCKETS; i++)
+    self->buckets[i] -= other->buckets[i];
 }
 
 /* The duration that a share of all values, from 0 to 1, did not exceed; -1 with no values. */
@@ -60,8 +65,24 @@ par_latency_get_quantile (const ParLatency *self,
     {
       seen += self->buckets[i];
       if (seen >= rank)
-        return middle_of (i);
+        return par_latency_get_middle (i);
     }
 
   g_return_val_if_reached (-1);
+}
+
+/* The duration in the middle of a bucket, which stands for all in it. */
+gint64
+par_latency_get_middle (guint bucket)
+{
+  guint shift;
+  gint64 low;
+
+  if (bucket < 2 * SUB_COUNT)
+    return bucket;
+
+  shift = bucket / SUB_COUNT - 1;
+  low = (gint64) (bucket % SUB_COUNT + SUB_COUNT) << shift;
+
+  return low + (((gint64) 1 << shift) >> 1);
 }
