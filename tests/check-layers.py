@@ -10,7 +10,7 @@ import sys
 LAYERS = [  # lowest first; the files of one layer do not know each other
     ['version'],
     ['enums', 'enum-types', 'requests-error'],
-    ['base/clock', 'base/counts', 'base/debug', 'base/trace', 'engine/host',
+    ['base/clock', 'base/counts', 'base/debug', 'base/notifier', 'base/trace', 'engine/host',
      'policy/backoff', 'policy/bucket', 'policy/budget', 'policy/latency',
      'policy/tickets'],
     ['attempt', 'policy/window'],
