@@ -14,6 +14,7 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
      'policy/backoff', 'policy/bucket', 'policy/budget', 'policy/latency',
      'policy/tickets'],
     ['attempt', 'policy/window'],
+    ['hedge', 'retry'],
     ['engine/alarms', 'engine/dispatcher', 'engine/owner', 'engine/run'],
     ['engine/record'],
     ['engine/loop-dispatcher', 'engine/mailbox', 'engine/queue', 'engine/thread-dispatcher'],

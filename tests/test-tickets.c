@@ -95,6 +95,9 @@ any_place_can_be_left (Fixture       *fixture,
   g_assert_true (par_tickets_remove (&fixture->tickets, &fixture->one, 0));
   g_assert_true (par_tickets_remove (&fixture->tickets, &fixture->one, 4));
   g_assert_false (par_tickets_remove (&fixture->tickets, &fixture->one, 4));
+  g_assert_true (par_tickets_contains (&fixture->tickets, &fixture->one, 1));
+  g_assert_false (par_tickets_contains (&fixture->tickets, &fixture->one, 2));
+  g_assert_false (par_tickets_contains (&fixture->tickets, &fixture->two, 1));
 
   assert_next (fixture, &fixture->one, 1);
   assert_next (fixture, &fixture->one, 3);

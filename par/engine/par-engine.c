@@ -235,7 +235,7 @@ take_for_loop (ParHost        *host,
 }
 
 static const ParHostClass host_class =
-  { get_request, attempt_returned, cancel_request, engine_free };
+  { get_request, attempt_returned, cancel_request, engine_free, NULL, NULL };
 static const ParDispatcherClient thread_client =
   { count_waiting_threads, get_bound, par_scheduler_take_for_thread, par_scheduler_end, fail_run,
     do_chores };

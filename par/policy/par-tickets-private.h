@@ -14,17 +14,20 @@ typedef struct
   GHashTable *links; /* (owned) from a ParTicket to its place */
 } ParTickets;
 
-void     par_tickets_init   (ParTickets *self);
-void     par_tickets_clear  (ParTickets *self);
-gboolean par_tickets_push   (ParTickets *self,
-                             gpointer    owner,
-                             guint64     number);
-gboolean par_tickets_remove (ParTickets *self,
-                             gpointer    owner,
-                             guint64     number);
-gboolean par_tickets_pop    (ParTickets *self,
-                             gpointer   *owner,
-                             guint64    *number);
-guint    par_tickets_get_n  (ParTickets *self);
+void     par_tickets_init     (ParTickets *self);
+void     par_tickets_clear    (ParTickets *self);
+gboolean par_tickets_push     (ParTickets *self,
+                               gpointer    owner,
+                               guint64     number);
+gboolean par_tickets_contains (ParTickets *self,
+                               gpointer    owner,
+                               guint64     number);
+gboolean par_tickets_remove   (ParTickets *self,
+                               gpointer    owner,
+                               guint64     number);
+gboolean par_tickets_pop      (ParTickets *self,
+                               gpointer   *owner,
+                               guint64    *number);
+guint    par_tickets_get_n    (ParTickets *self);
 
 G_END_DECLS

@@ -47,17 +47,27 @@ par_tickets_push (ParTickets *self,
                   gpointer    owner,
                   guint64     number)
 {
-  ParTicket ticket = { owner, number };
-  ParTicket *copy;
+  ParTicket *ticket;
 
-  if (g_hash_table_contains (self->links, &ticket))
+  if (par_tickets_contains (self, owner, number))
     return FALSE;
 
-  copy = g_memdup2 (&ticket, sizeof ticket);
-  g_queue_push_tail (&self->queue, copy);
-  g_hash_table_insert (self->links, copy, self->queue.tail);
+  ticket = g_new (ParTicket, 1);
+  *ticket = (ParTicket) { owner, number };
+  g_queue_push_tail (&self->queue, ticket);
+  g_hash_table_insert (self->links, ticket, self->queue.tail);
 
   return TRUE;
+}
+
+gboolean
+par_tickets_contains (ParTickets *self,
+                      gpointer    owner,
+                      guint64     number)
+{
+  const ParTicket ticket = { owner, number };
+
+  return g_hash_table_contains (self->links, &ticket);
 }
 
 static void
@@ -75,7 +85,7 @@ par_tickets_remove (ParTickets *self,
                     gpointer    owner,
                     guint64     number)
 {
-  ParTicket ticket = { owner, number };
+  const ParTicket ticket = { owner, number };
   GList *link = g_hash_table_lookup (self->links, &ticket);
 
   if (link == NULL)

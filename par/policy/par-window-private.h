@@ -21,9 +21,16 @@ typedef struct
  * more, whatever comes. */
 typedef struct
 {
+  gint64 length_us;
   gint64 part_us;     /* how long a part is */
   gint64 part;        /* the current one, counted from the beginning of time */
   guint64 n_changes;  /* how many samples have come or gone, ever */
+
+  /* The last estimate: of which share, and after how many changes. */
+  double share;
+  gint64 estimate_us;
+  guint64 n_changes_estimated;
+
   ParSamples all;
   ParSamples parts[PAR_WINDOW_N_PARTS];  /* by their number, modulo */
 } ParWindow;
@@ -39,6 +46,8 @@ void       par_window_add          (ParWindow       *self,
                                     gint64           now_us);
 guint64    par_window_get_n        (const ParWindow *self);
 gint64     par_window_get_quantile (const ParWindow *self,
+                                    double           share);
+gint64     par_window_estimate     (ParWindow       *self,
                                     double           share);
 
 G_END_DECLS

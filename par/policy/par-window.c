@@ -19,10 +19,12 @@ get_part (ParWindow *self,
   return &self->parts[part % PAR_WINDOW_N_PARTS];
 }
 
-static gint64
-get_part_length (gint64 length_us)
+static void
+set_length (ParWindow *self,
+            gint64     length_us)
 {
-  return MAX (length_us / PAR_WINDOW_N_PARTS, 1);
+  self->length_us = length_us;
+  self->part_us = MAX (length_us / PAR_WINDOW_N_PARTS, 1);
 }
 
 ParWindow *
@@ -30,7 +32,7 @@ par_window_new (gint64 length_us)
 {
   ParWindow *self = g_new0 (ParWindow, 1);
 
-  self->part_us = get_part_length (length_us);
+  set_length (self, length_us);
 
   return self;
 }
@@ -53,12 +55,15 @@ void
 par_window_set_length (ParWindow *self,
                        gint64     length_us)
 {
-  g_autofree ParWindow *old = g_memdup2 (self, sizeof *self);
-  gint64 now_us = old->part * old->part_us;
+  g_autofree ParWindow *old = NULL;
 
+  if (length_us == self->length_us)
+    return;
+
+  old = g_memdup2 (self, sizeof *self);
   memset (self, 0, sizeof *self);
-  self->part_us = get_part_length (length_us);
-  self->part = now_us / self->part_us;
+  set_length (self, length_us);
+  self->part = old->part * old->part_us / self->part_us;
   self->n_changes = old->n_changes + count (&old->all);
 
   for (gint64 i = MAX (old->part - PAR_WINDOW_N_PARTS + 1, 0); i <= old->part; i++)
@@ -162,4 +167,22 @@ par_window_get_quantile (const ParWindow *self,
     }
 
   return longest_us;
+}
+
+/* The same, in a time that does not matter: as it was a few samples ago, of each hundred one or two,
+ * since to look through all buckets takes some microseconds. */
+gint64
+par_window_estimate (ParWindow *self,
+                     double     share)
+{
+  guint64 n_changes = self->n_changes - self->n_changes_estimated;
+
+  if (share != self->share || n_changes > par_window_get_n (self) / 64)
+    {
+      self->share = share;
+      self->estimate_us = par_window_get_quantile (self, share);
+      self->n_changes_estimated = self->n_changes;
+    }
+
+  return self->estimate_us;
 }
