@@ -7,6 +7,7 @@
 #include <par/par-enum-types.h>
 #include <par/par-enums.h>
 #include <par/par-hedge.h>
+#include <par/par-limiter.h>
 #include <par/par-request.h>
 #include <par/par-requests-error.h>
 #include <par/par-requests.h>
