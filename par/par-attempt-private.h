@@ -37,6 +37,8 @@ struct _ParAttempt
    * RETURNING, and read by the one that ends the attempt. */
   int outcome;
   GValue value;
+  gboolean is_fatal;   /* the error is one that no other attempt would do better with */
+  int retry_after_ms;  /* atomic */
 
   /* Set when the object is made: its function is called in the owner context, and it ends when it
    * returns its result or is dropped, else when its function returns. */
@@ -50,12 +52,15 @@ struct _ParAttempt
 
   /* The engine's, guarded by the host's lock. */
   gpointer record;
+  gpointer run;         /* of which it is */
+  gpointer permit;      /* of the run's limiter */
   ParAttempt *next_of_record;
   ParAttempt *previous;
   ParAttempt *next;
   gpointer timeout;
   guint live : 1;     /* its outcome still counts for the request */
   guint expired : 1;  /* it was too late, and so has failed */
+  guint lent : 1;     /* its permit, while it waits for others */
 };
 
 ParAttempt   *par_attempt_new           (ParHost        *host,
@@ -65,6 +70,8 @@ void          par_attempt_begin         (ParAttempt     *self,
                                          guint           number,
                                          ParAttemptKind  kind,
                                          gint64          started_us);
+ParAttempt   *par_attempt_get_current   (void);
+void          par_attempt_set_current   (ParAttempt     *self);
 void          par_attempt_set_error     (ParAttempt     *self,
                                          GError         *error);
 gboolean      par_attempt_has_returned  (ParAttempt     *self);

@@ -51,6 +51,9 @@ typedef enum
 
 static GParamSpec *properties[PROP_DEADLINE + 1];
 
+/* The attempt whose function the thread is in, the innermost. */
+static GPrivate current;
+
 /* Kept, since to initialize one takes as long as all the rest of returning it. */
 static GValue boolean_value;
 
@@ -208,8 +211,22 @@ par_attempt_begin (ParAttempt     *self,
   self->deadline_us = 0;
   self->cancelled = FALSE;
   self->ended = FALSE;
+  self->is_fatal = FALSE;
+  self->retry_after_ms = 0;
   self->in_call = self->is_async;
   g_atomic_int_set (&self->outcome, PAR_OUTCOME_NONE);
+}
+
+ParAttempt *
+par_attempt_get_current (void)
+{
+  return g_private_get (&current);
+}
+
+void
+par_attempt_set_current (ParAttempt *self)
+{
+  g_private_set (&current, self);
 }
 
 /* Returns whether the caller may write the value now, and must. */
@@ -705,6 +722,23 @@ par_attempt_return_pointer (ParAttempt     *self,
     }
 }
 
+static void
+return_error (ParAttempt *self,
+              GError     *error,
+              gboolean    is_fatal)
+{
+  if (claim (self))
+    {
+      par_value_take_error (&self->value, error);
+      self->is_fatal = is_fatal;
+      set_outcome (self, PAR_OUTCOME_ERROR);
+    }
+  else
+    {
+      g_error_free (error);
+    }
+}
+
 /**
  * par_attempt_return_error:
  * @self: an attempt
@@ -712,7 +746,8 @@ par_attempt_return_pointer (ParAttempt     *self,
  *
  * Ends the attempt with failure.
  *
- * The request has failed when all of its attempts have.
+ * The request has failed when all of its attempts have, and no more are to be made: see
+ * [property@Requests:redundancy], [property@Requests:hedge] and [property@Requests:retry].
  *
  * Since: 0.1
  */
@@ -723,15 +758,51 @@ par_attempt_return_error (ParAttempt *self,
   g_return_if_fail (PAR_IS_ATTEMPT (self));
   g_return_if_fail (error != NULL);
 
-  if (claim (self))
-    {
-      par_value_take_error (&self->value, error);
-      set_outcome (self, PAR_OUTCOME_ERROR);
-    }
-  else
-    {
-      g_error_free (error);
-    }
+  return_error (self, error, FALSE);
+}
+
+/**
+ * par_attempt_return_fatal_error:
+ * @self: an attempt
+ * @error: (transfer full): why it failed
+ *
+ * Ends the attempt with a failure that no other attempt would be spared.
+ *
+ * The request has failed at once: its other attempts are cancelled, and no more are made.
+ *
+ * Since: 0.1
+ */
+void
+par_attempt_return_fatal_error (ParAttempt *self,
+                                GError     *error)
+{
+  g_return_if_fail (PAR_IS_ATTEMPT (self));
+  g_return_if_fail (error != NULL);
+
+  return_error (self, error, TRUE);
+}
+
+/**
+ * par_attempt_set_retry_after:
+ * @self: an attempt
+ * @msec: how long to wait, in milliseconds
+ *
+ * Has no other attempt at the request start for a while, if this one fails.
+ *
+ * This is for a service that says when to come back, and is called before the error is returned.
+ * The time counts from the end of the attempt. If that is past the deadline of the request or of
+ * the run, the request fails at once, with the error of this attempt.
+ *
+ * Since: 0.1
+ */
+void
+par_attempt_set_retry_after (ParAttempt *self,
+                             guint       msec)
+{
+  g_return_if_fail (PAR_IS_ATTEMPT (self));
+  g_return_if_fail (msec <= G_MAXINT);
+
+  g_atomic_int_set (&self->retry_after_ms, msec);
 }
 
 /**

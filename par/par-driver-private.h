@@ -48,6 +48,7 @@ typedef struct
   gulong next_cancelled_handler;
   gboolean blocking;           /* in do() or next() */
   GMainContext *held_context;  /* (owned) acquired by that call, which iterates it */
+  ParAttempt *lender;          /* (owned) in which that call waits, and whose permit is lent */
   gboolean is_over;            /* what the source has found out for that call */
   gboolean fetching;           /* in next() */
   gboolean pulled;             /* the run goes on by next() alone */

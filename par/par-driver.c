@@ -4,6 +4,8 @@
 
 #include "par-driver-private.h"
 
+#include <par/par-attempt-private.h>
+
 /* What pours in is told at this priority, below that at which GTK draws, so that a user interface
  * stays alive; and for so long at a time. */
 #define FLOOD_PRIORITY 150
@@ -297,11 +299,18 @@ look_and_wait (ParDriver *self,
     par_engine_wait (self->engine, may_nap);
 }
 
+/* A call that waits inside an attempt, which may have what these requests need: a permit of the
+ * limiter that both share. */
 static void
 begin_blocking (ParDriver *self)
 {
+  ParAttempt *attempt = par_attempt_get_current ();
+
   self->blocking = TRUE;
   self->is_over = FALSE;
+  if (attempt != NULL && self->run->settings.limiter != NULL
+      && attempt->host->klass->lend (attempt->host, attempt, self->run->settings.limiter))
+    self->lender = g_object_ref (attempt);
 }
 
 static void
@@ -309,6 +318,9 @@ end_blocking (ParDriver *self)
 {
   self->blocking = FALSE;
   release_context (self);
+  if (self->lender != NULL)
+    self->lender->host->klass->take_back (self->lender->host, self->lender);
+  g_clear_object (&self->lender);
 }
 
 static void
@@ -379,8 +391,7 @@ begin_run (ParDriver    *self,
   self->publisher.keep_fetched = FALSE;
   self->client->started_run (self->requests);
 
-  self->run = g_new (ParRun, 1);
-  par_run_init (self->run, &settings, cancellable, par_clock_now (self->engine->scheduler.clock));
+  self->run = par_run_new (&settings, cancellable, par_clock_now (self->engine->scheduler.clock));
   par_publisher_want_starts (&self->publisher);
   par_engine_begin (self->engine, self->run);
   self->cancelled_handler = watch_cancellable (self, cancellable);
@@ -399,8 +410,7 @@ finish_run (ParDriver  *self,
   gboolean success = par_run_judge (run, &own_error);
 
   g_cancellable_disconnect (run->cancellable, self->cancelled_handler);
-  par_run_clear (run);
-  g_free (run);
+  par_engine_drop_run (self->engine, run);
 
   if (self->publisher.keep_fetched && !is_told)
     {
@@ -569,8 +579,7 @@ par_driver_clear (ParDriver *self)
       if (!drain (self))
         par_engine_finish (self->engine);
       g_cancellable_disconnect (self->run->cancellable, self->cancelled_handler);
-      par_run_clear (self->run);
-      g_free (self->run);
+      par_engine_drop_run (self->engine, g_steal_pointer (&self->run));
       par_engine_cancel (self->engine);
     }
   drain (self);

@@ -91,6 +91,9 @@ typedef enum
   PROP_WAIT_FOR_ATTEMPTS,
   PROP_KEEP_COMPLETED,
   PROP_PAUSED,
+  PROP_HEDGE,
+  PROP_RETRY,
+  PROP_LIMITER,
   PROP_N_REQUESTS,
   PROP_N_QUEUED,
   PROP_N_RUNNING,
@@ -228,6 +231,13 @@ static const ParPublisherClient publisher_client = {
 };
 
 static void
+ref_if_set (gpointer object)
+{
+  if (object != NULL)
+    g_object_ref (object);
+}
+
+static void
 get_settings_cb (gpointer        user_data,
                  ParRunSettings *settings)
 {
@@ -235,6 +245,9 @@ get_settings_cb (gpointer        user_data,
 
   par_host_lock (&self->engine->scheduler.host);
   *settings = self->settings;
+  ref_if_set (settings->hedge);
+  ref_if_set (settings->retry);
+  ref_if_set (settings->limiter);
   par_host_unlock (&self->engine->scheduler.host);
 }
 
@@ -356,6 +369,18 @@ par_requests_get_property (GObject    *object,
       g_value_set_boolean (value, par_requests_get_paused (self));
       break;
 
+    case PROP_HEDGE:
+      g_value_take_object (value, par_requests_get_hedge (self));
+      break;
+
+    case PROP_RETRY:
+      g_value_take_object (value, par_requests_get_retry (self));
+      break;
+
+    case PROP_LIMITER:
+      g_value_take_object (value, par_requests_get_limiter (self));
+      break;
+
     case PROP_N_REQUESTS:
       g_value_set_uint64 (value, par_requests_get_n_requests (self));
       break;
@@ -447,6 +472,18 @@ par_requests_set_property (GObject      *object,
       par_requests_set_paused (self, g_value_get_boolean (value));
       break;
 
+    case PROP_HEDGE:
+      par_requests_set_hedge (self, g_value_get_object (value));
+      break;
+
+    case PROP_RETRY:
+      par_requests_set_retry (self, g_value_get_object (value));
+      break;
+
+    case PROP_LIMITER:
+      par_requests_set_limiter (self, g_value_get_object (value));
+      break;
+
     case PROP_N_REQUESTS:
     case PROP_N_QUEUED:
     case PROP_N_RUNNING:
@@ -468,6 +505,9 @@ par_requests_finalize (GObject *object)
 
   par_driver_clear (&self->driver);
   par_host_unref (self->engine);
+  g_clear_object (&self->settings.hedge);
+  g_clear_object (&self->settings.retry);
+  g_clear_object (&self->settings.limiter);
 
   G_OBJECT_CLASS (par_requests_parent_class)->finalize (object);
 }
@@ -647,6 +687,56 @@ par_requests_class_init (ParRequestsClass *klass)
     g_param_spec_boolean ("paused", NULL, NULL,
                           FALSE,
                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * ParRequests:hedge: (getter get_hedge) (setter set_hedge)
+   *
+   * What makes another attempt at a request that takes long.
+   *
+   * Each request may then have attempts beyond its first, as the [class@Hedge] says. It may be
+   * shared by several [class@Requests], and learns from all of them.
+   *
+   * Read when a run starts.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_HEDGE] =
+    g_param_spec_object ("hedge", NULL, NULL,
+                         PAR_TYPE_HEDGE,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * ParRequests:retry: (getter get_retry) (setter set_retry)
+   *
+   * What makes another attempt at a request that has failed.
+   *
+   * A request that waits for its next attempt counts as running, but has neither a slot nor a
+   * permit. It may be shared by several [class@Requests].
+   *
+   * Read when a run starts.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RETRY] =
+    g_param_spec_object ("retry", NULL, NULL,
+                         PAR_TYPE_RETRY,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * ParRequests:limiter: (getter get_limiter) (setter set_limiter)
+   *
+   * What limits how many attempts run at once, or start in a second.
+   *
+   * It may be shared by several [class@Requests], which then have the limit together.
+   *
+   * Read when a run starts.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_LIMITER] =
+    g_param_spec_object ("limiter", NULL, NULL,
+                         PAR_TYPE_LIMITER,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
   /**
    * ParRequests:n-requests: (getter get_n_requests)
@@ -1322,6 +1412,167 @@ par_requests_set_paused (ParRequests *self,
     notify_set (self, PROP_PAUSED);
 }
 
+/* Gets a policy, which the engine's lock guards, with a reference. */
+static gpointer
+get_policy (ParRequests *self,
+            gpointer     policy)
+{
+  GObject **object = policy;
+  gpointer value;
+
+  par_host_lock (&self->engine->scheduler.host);
+  value = *object;
+  ref_if_set (value);
+  par_host_unlock (&self->engine->scheduler.host);
+
+  return value;
+}
+
+static void
+set_policy (ParRequests         *self,
+            gpointer             policy,
+            gpointer             value,
+            ParRequestsProperty  property)
+{
+  GObject **object = policy;
+  gpointer old;
+
+  ref_if_set (value);
+  par_host_lock (&self->engine->scheduler.host);
+  old = *object;
+  *object = value;
+  par_host_unlock (&self->engine->scheduler.host);
+
+  if (old != value)
+    notify_set (self, property);
+  g_clear_object (&old);
+}
+
+/**
+ * par_requests_get_hedge: (get-property hedge)
+ * @self: the requests
+ *
+ * Gets what makes another attempt at a request that takes long.
+ *
+ * Returns: (transfer full) (nullable): the policy
+ *
+ * Since: 0.1
+ */
+ParHedge *
+par_requests_get_hedge (ParRequests *self)
+{
+  g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
+
+  return get_policy (self, &self->settings.hedge);
+}
+
+/**
+ * par_requests_set_hedge: (set-property hedge)
+ * @self: the requests
+ * @hedge: (nullable): the policy
+ *
+ * Sets what makes another attempt at a request that takes long.
+ *
+ * Each request may then have attempts beyond its first, as the [class@Hedge] says. It may be
+ * shared by several [class@Requests], and learns from all of them.
+ *
+ * Read when a run starts.
+ *
+ * Since: 0.1
+ */
+void
+par_requests_set_hedge (ParRequests *self,
+                        ParHedge    *hedge)
+{
+  g_return_if_fail (PAR_IS_REQUESTS (self));
+  g_return_if_fail (hedge == NULL || PAR_IS_HEDGE (hedge));
+
+  set_policy (self, &self->settings.hedge, hedge, PROP_HEDGE);
+}
+
+/**
+ * par_requests_get_retry: (get-property retry)
+ * @self: the requests
+ *
+ * Gets what makes another attempt at a request that has failed.
+ *
+ * Returns: (transfer full) (nullable): the policy
+ *
+ * Since: 0.1
+ */
+ParRetry *
+par_requests_get_retry (ParRequests *self)
+{
+  g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
+
+  return get_policy (self, &self->settings.retry);
+}
+
+/**
+ * par_requests_set_retry: (set-property retry)
+ * @self: the requests
+ * @retry: (nullable): the policy
+ *
+ * Sets what makes another attempt at a request that has failed.
+ *
+ * A request that waits for its next attempt counts as running, but has neither a slot nor a
+ * permit. It may be shared by several [class@Requests].
+ *
+ * Read when a run starts.
+ *
+ * Since: 0.1
+ */
+void
+par_requests_set_retry (ParRequests *self,
+                        ParRetry    *retry)
+{
+  g_return_if_fail (PAR_IS_REQUESTS (self));
+  g_return_if_fail (retry == NULL || PAR_IS_RETRY (retry));
+
+  set_policy (self, &self->settings.retry, retry, PROP_RETRY);
+}
+
+/**
+ * par_requests_get_limiter: (get-property limiter)
+ * @self: the requests
+ *
+ * Gets what limits how many attempts run at once, or start in a second.
+ *
+ * Returns: (transfer full) (nullable): the policy
+ *
+ * Since: 0.1
+ */
+ParLimiter *
+par_requests_get_limiter (ParRequests *self)
+{
+  g_return_val_if_fail (PAR_IS_REQUESTS (self), NULL);
+
+  return get_policy (self, &self->settings.limiter);
+}
+
+/**
+ * par_requests_set_limiter: (set-property limiter)
+ * @self: the requests
+ * @limiter: (nullable): the policy
+ *
+ * Sets what limits how many attempts run at once, or start in a second.
+ *
+ * It may be shared by several [class@Requests], which then have the limit together.
+ *
+ * Read when a run starts.
+ *
+ * Since: 0.1
+ */
+void
+par_requests_set_limiter (ParRequests *self,
+                          ParLimiter  *limiter)
+{
+  g_return_if_fail (PAR_IS_REQUESTS (self));
+  g_return_if_fail (limiter == NULL || PAR_IS_LIMITER (limiter));
+
+  set_policy (self, &self->settings.limiter, limiter, PROP_LIMITER);
+}
+
 static ParCounts
 get_counts (ParRequests *self)
 {
@@ -1519,6 +1770,7 @@ add_record (ParRequests    *self,
 {
   int priority = object != NULL ? par_request_get_priority (object) : 0;
   gboolean once = object != NULL && !par_request_get_idempotent (object);
+  const char *key = object != NULL ? par_request_get_key (object) : NULL;
   guint64 *n_heard = NULL;
   guint64 n_new = 0;
   guint64 index;
@@ -1532,7 +1784,7 @@ add_record (ParRequests    *self,
         n_heard = &n_new;
     }
 
-  index = par_engine_add (self->engine, is_async, function, user_data, destroy, object, priority,
+  index = par_engine_add (self->engine, is_async, function, user_data, destroy, object, key, priority,
                           once, n_heard);
   if (n_new > 0)
     {

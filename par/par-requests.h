@@ -9,7 +9,10 @@
 #include <gio/gio.h>
 
 #include <par/par-attempt.h>
+#include <par/par-hedge.h>
+#include <par/par-limiter.h>
 #include <par/par-request.h>
+#include <par/par-retry.h>
 #include <par/par-stats.h>
 #include <par/par-version.h>
 
@@ -89,6 +92,22 @@ gboolean     par_requests_get_paused             (ParRequests          *self);
 PAR_AVAILABLE_IN_ALL
 void         par_requests_set_paused             (ParRequests          *self,
                                                   gboolean              paused);
+
+PAR_AVAILABLE_IN_ALL
+ParHedge *   par_requests_get_hedge              (ParRequests          *self);
+PAR_AVAILABLE_IN_ALL
+void         par_requests_set_hedge              (ParRequests          *self,
+                                                  ParHedge             *hedge);
+PAR_AVAILABLE_IN_ALL
+ParRetry *   par_requests_get_retry              (ParRequests          *self);
+PAR_AVAILABLE_IN_ALL
+void         par_requests_set_retry              (ParRequests          *self,
+                                                  ParRetry             *retry);
+PAR_AVAILABLE_IN_ALL
+ParLimiter * par_requests_get_limiter            (ParRequests          *self);
+PAR_AVAILABLE_IN_ALL
+void         par_requests_set_limiter            (ParRequests          *self,
+                                                  ParLimiter           *limiter);
 
 PAR_AVAILABLE_IN_ALL
 guint64      par_requests_get_n_requests         (ParRequests          *self);

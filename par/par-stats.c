@@ -217,6 +217,78 @@ par_stats_get_n_copies (const ParStats *self)
 }
 
 /**
+ * par_stats_get_n_hedges:
+ * @self: a snapshot
+ *
+ * Gets how many hedges have been started.
+ *
+ * Returns: the number of attempts made because those before took long
+ *
+ * Since: 0.1
+ */
+guint64
+par_stats_get_n_hedges (const ParStats *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->figures.n_hedges;
+}
+
+/**
+ * par_stats_get_n_hedges_won:
+ * @self: a snapshot
+ *
+ * Gets how many requests have the value of a hedge.
+ *
+ * Returns: the number of requests
+ *
+ * Since: 0.1
+ */
+guint64
+par_stats_get_n_hedges_won (const ParStats *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->figures.n_hedges_won;
+}
+
+/**
+ * par_stats_get_n_hedges_refused:
+ * @self: a snapshot
+ *
+ * Gets how often a hedge was due and had to wait, since the budget of its [class@Hedge] was spent.
+ *
+ * Returns: the number of hedges
+ *
+ * Since: 0.1
+ */
+guint64
+par_stats_get_n_hedges_refused (const ParStats *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->figures.n_hedges_refused;
+}
+
+/**
+ * par_stats_get_n_retries:
+ * @self: a snapshot
+ *
+ * Gets how many retries have been started.
+ *
+ * Returns: the number of attempts made because all before them had failed
+ *
+ * Since: 0.1
+ */
+guint64
+par_stats_get_n_retries (const ParStats *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->figures.n_retries;
+}
+
+/**
  * par_stats_get_n_attempts_running:
  * @self: some figures
  *

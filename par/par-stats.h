@@ -41,6 +41,14 @@ guint64   par_stats_get_n_attempts          (const ParStats *self);
 PAR_AVAILABLE_IN_ALL
 guint64   par_stats_get_n_copies            (const ParStats *self);
 PAR_AVAILABLE_IN_ALL
+guint64   par_stats_get_n_hedges            (const ParStats *self);
+PAR_AVAILABLE_IN_ALL
+guint64   par_stats_get_n_hedges_won        (const ParStats *self);
+PAR_AVAILABLE_IN_ALL
+guint64   par_stats_get_n_hedges_refused    (const ParStats *self);
+PAR_AVAILABLE_IN_ALL
+guint64   par_stats_get_n_retries           (const ParStats *self);
+PAR_AVAILABLE_IN_ALL
 guint64   par_stats_get_n_attempts_running  (const ParStats *self);
 PAR_AVAILABLE_IN_ALL
 guint64   par_stats_get_n_attempts_won      (const ParStats *self);

@@ -69,24 +69,25 @@ take (Fixture  *fixture,
       gboolean  bounded,
       guint     redundancy)
 {
-  ParAttemptKind kind;
-  guint64 index;
+  ParTurn turn;
 
-  if (!par_queue_take (&fixture->queue, bounded, &index, &kind))
+  if (!par_queue_peek (&fixture->queue, bounded, &turn))
     return FALSE;
+
+  par_queue_pop (&fixture->queue, bounded, &turn);
 
   if (fixture->taken->len > 0)
     g_string_append_c (fixture->taken, ' ');
-  g_string_append_printf (fixture->taken, "%" G_GUINT64_FORMAT "%s", index,
-                          kind == PAR_ATTEMPT_KIND_COPY ? "*" : "");
+  g_string_append_printf (fixture->taken, "%" G_GUINT64_FORMAT "%s", turn.index,
+                          turn.kind == PAR_ATTEMPT_KIND_COPY ? "*" : "");
 
-  if (kind == PAR_ATTEMPT_KIND_FIRST)
+  if (turn.kind == PAR_ATTEMPT_KIND_FIRST)
     {
-      g_assert_cmpint (par_records_get (&fixture->records, index)->state,
+      g_assert_cmpint (par_records_get (&fixture->records, turn.index)->state,
                        ==, PAR_REQUEST_STATE_QUEUED);
-      settle (fixture, index, PAR_REQUEST_STATE_RUNNING);
+      settle (fixture, turn.index, PAR_REQUEST_STATE_RUNNING);
       if (redundancy > 1)
-        par_queue_copy (&fixture->queue, index, redundancy - 1);
+        par_queue_add_copies (&fixture->queue, turn.index, redundancy - 1);
     }
 
   return TRUE;
@@ -287,23 +288,23 @@ bound_may_come_and_go (Fixture       *fixture,
   guint n_firsts[20] = { 0 };
   guint n_copies[20] = { 0 };
   gboolean bounded = FALSE;
-  ParAttemptKind kind;
-  guint64 index;
+  ParTurn turn;
 
   g_test_summary ("Set or cleared between any two, each attempt is still made, and made once.");
 
   add_requests (fixture, G_N_ELEMENTS (n_firsts));
-  while (par_queue_take (&fixture->queue, bounded, &index, &kind))
+  while (par_queue_peek (&fixture->queue, bounded, &turn))
     {
-      if (kind == PAR_ATTEMPT_KIND_FIRST)
+      par_queue_pop (&fixture->queue, bounded, &turn);
+      if (turn.kind == PAR_ATTEMPT_KIND_FIRST)
         {
-          n_firsts[index]++;
-          settle (fixture, index, PAR_REQUEST_STATE_RUNNING);
-          par_queue_copy (&fixture->queue, index, 4);
+          n_firsts[turn.index]++;
+          settle (fixture, turn.index, PAR_REQUEST_STATE_RUNNING);
+          par_queue_add_copies (&fixture->queue, turn.index, 4);
         }
       else
         {
-          n_copies[index]++;
+          n_copies[turn.index]++;
         }
       bounded = g_test_rand_int_range (0, 2);
     }

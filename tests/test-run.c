@@ -7,7 +7,7 @@
 /* A run with no engine: the test says what has happened. */
 typedef struct
 {
-  ParRun run;
+  ParRun *run;
   GError *why;
   GError *error;
 } Fixture;
@@ -23,15 +23,15 @@ static void
 begin (Fixture *fixture,
        guint    n_requests)
 {
-  fixture->run.counts.n_requests = n_requests;
-  fixture->run.counts.n_queued = n_requests;
+  fixture->run->counts.n_requests = n_requests;
+  fixture->run->counts.n_queued = n_requests;
 }
 
 static void
 set_up (Fixture       *fixture,
         gconstpointer  data)
 {
-  par_run_init (&fixture->run, &defaults, NULL, 1000);
+  fixture->run = par_run_new (&defaults, NULL, 1000);
   fixture->why = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "no such city");
 }
 
@@ -39,7 +39,7 @@ static void
 tear_down (Fixture       *fixture,
            gconstpointer  data)
 {
-  par_run_clear (&fixture->run);
+  g_clear_pointer (&fixture->run, par_run_free);
   g_clear_error (&fixture->why);
   g_clear_error (&fixture->error);
 }
@@ -51,7 +51,7 @@ settle (Fixture         *fixture,
 {
   const GError *error = state != PAR_REQUEST_STATE_SUCCEEDED ? fixture->why : NULL;
 
-  par_run_settled (&fixture->run, index, PAR_REQUEST_STATE_QUEUED, state, error);
+  par_run_settled (fixture->run, index, PAR_REQUEST_STATE_QUEUED, state, error);
 }
 
 static void
@@ -59,7 +59,7 @@ settle_many (Fixture         *fixture,
              guint            n_requests,
              ParRequestState  state)
 {
-  const ParCounts *counts = &fixture->run.counts;
+  const ParCounts *counts = &fixture->run->counts;
 
   for (guint i = 0; i < n_requests; i++)
     settle (fixture, counts->n_requests - counts->n_queued, state);
@@ -127,10 +127,10 @@ verdict_is_as_documented (Fixture       *fixture,
       settle_many (fixture, rows[i].n_succeeded, PAR_REQUEST_STATE_SUCCEEDED);
       settle_many (fixture, rows[i].n_failed, PAR_REQUEST_STATE_FAILED);
       settle_many (fixture, rows[i].n_cancelled, PAR_REQUEST_STATE_CANCELLED);
-      par_run_end (&fixture->run, rows[i].cause);
-      fixture->run.was_held = rows[i].was_held;
+      par_run_end (fixture->run, rows[i].cause);
+      fixture->run->was_held = rows[i].was_held;
 
-      success = par_run_judge (&fixture->run, &fixture->error);
+      success = par_run_judge (fixture->run, &fixture->error);
       g_assert_cmpint (success, ==, rows[i].message == NULL);
       g_assert_cmpstr (fixture->error != NULL ? fixture->error->message : NULL,
                        ==, rows[i].message);
@@ -166,12 +166,12 @@ every_verdict_is_clear (Fixture       *fixture,
             settle_many (fixture, n_succeeded, PAR_REQUEST_STATE_SUCCEEDED);
             settle_many (fixture, n_cancelled, PAR_REQUEST_STATE_CANCELLED);
             settle_many (fixture, n_failed, PAR_REQUEST_STATE_FAILED);
-            par_run_end (&fixture->run, cause);
+            par_run_end (fixture->run, cause);
 
-            g_assert_cmpint (par_run_judge (&fixture->run, &fixture->error), ==, expected);
+            g_assert_cmpint (par_run_judge (fixture->run, &fixture->error), ==, expected);
             g_assert_cmpint (fixture->error == NULL, ==, expected);
             /* Nobody need ask for the reason. */
-            g_assert_cmpint (par_run_judge (&fixture->run, NULL), ==, expected);
+            g_assert_cmpint (par_run_judge (fixture->run, NULL), ==, expected);
           }
 }
 
@@ -190,7 +190,7 @@ the_first_failure_is_the_one_told (Fixture       *fixture,
   settle (fixture, 3, PAR_REQUEST_STATE_FAILED);
   settle (fixture, 2, PAR_REQUEST_STATE_CANCELLED);
 
-  g_assert_false (par_run_judge (&fixture->run, &fixture->error));
+  g_assert_false (par_run_judge (fixture->run, &fixture->error));
   g_assert_error (fixture->error, PAR_REQUESTS_ERROR, FAILED);
   g_assert_cmpstr (fixture->error->message, ==,
                    "2 of 10 requests failed; request 7: no such city");
@@ -203,11 +203,11 @@ broken_run_has_the_error_of_the_system (Fixture       *fixture,
   g_test_summary ("No thread to be had: domain, code and message are kept.");
 
   begin (fixture, 1);
-  fixture->run.broken = g_error_new_literal (G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "no thread");
-  par_run_end (&fixture->run, PAR_RUN_CAUSE_BROKEN);
+  fixture->run->broken = g_error_new_literal (G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "no thread");
+  par_run_end (fixture->run, PAR_RUN_CAUSE_BROKEN);
   settle (fixture, 0, PAR_REQUEST_STATE_CANCELLED);
 
-  g_assert_false (par_run_judge (&fixture->run, &fixture->error));
+  g_assert_false (par_run_judge (fixture->run, &fixture->error));
   g_assert_error (fixture->error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
   g_assert_cmpstr (fixture->error->message, ==, "no thread");
 }
@@ -221,10 +221,10 @@ the_first_cause_decides (Fixture       *fixture,
   for (int first = PAR_RUN_CAUSE_CANCELLED; first <= PAR_RUN_CAUSE_BROKEN; first++)
     for (int second = PAR_RUN_CAUSE_CANCELLED; second <= PAR_RUN_CAUSE_BROKEN; second++)
       {
-        fixture->run.cause = PAR_RUN_CAUSE_NONE;
-        par_run_end (&fixture->run, first);
-        par_run_end (&fixture->run, second);
-        g_assert_cmpint (fixture->run.cause, ==, first);
+        fixture->run->cause = PAR_RUN_CAUSE_NONE;
+        par_run_end (fixture->run, first);
+        par_run_end (fixture->run, second);
+        g_assert_cmpint (fixture->run->cause, ==, first);
       }
 }
 
@@ -241,14 +241,14 @@ max_failures_are_allowed (Fixture       *fixture,
       tear_down (fixture, NULL);
       set_up (fixture, NULL);
       begin (fixture, 100);
-      fixture->run.settings.max_failures = rows[i];
+      fixture->run->settings.max_failures = rows[i];
 
       settle_many (fixture, 10, PAR_REQUEST_STATE_SUCCEEDED);
       settle_many (fixture, 10, PAR_REQUEST_STATE_CANCELLED);
       settle_many (fixture, rows[i], PAR_REQUEST_STATE_FAILED);
-      g_assert_cmpint (fixture->run.cause, ==, PAR_RUN_CAUSE_NONE);
+      g_assert_cmpint (fixture->run->cause, ==, PAR_RUN_CAUSE_NONE);
       settle_many (fixture, 1, PAR_REQUEST_STATE_FAILED);
-      g_assert_cmpint (fixture->run.cause, ==, PAR_RUN_CAUSE_FAILURES);
+      g_assert_cmpint (fixture->run->cause, ==, PAR_RUN_CAUSE_FAILURES);
     }
 }
 
@@ -260,7 +260,7 @@ any_number_of_failures_is_allowed (Fixture       *fixture,
 
   begin (fixture, 1000);
   settle_many (fixture, 1000, PAR_REQUEST_STATE_FAILED);
-  g_assert_cmpint (fixture->run.cause, ==, PAR_RUN_CAUSE_NONE);
+  g_assert_cmpint (fixture->run->cause, ==, PAR_RUN_CAUSE_NONE);
 }
 
 static void
@@ -276,16 +276,16 @@ min_successes_are_enough (Fixture       *fixture,
       tear_down (fixture, NULL);
       set_up (fixture, NULL);
       begin (fixture, 100);
-      fixture->run.settings.min_successes = rows[i];
+      fixture->run->settings.min_successes = rows[i];
 
       settle_many (fixture, 10, PAR_REQUEST_STATE_FAILED);
       settle_many (fixture, rows[i] - 1, PAR_REQUEST_STATE_SUCCEEDED);
-      g_assert_cmpint (fixture->run.cause, ==, PAR_RUN_CAUSE_NONE);
+      g_assert_cmpint (fixture->run->cause, ==, PAR_RUN_CAUSE_NONE);
       settle_many (fixture, 1, PAR_REQUEST_STATE_SUCCEEDED);
-      g_assert_cmpint (fixture->run.cause, ==, PAR_RUN_CAUSE_ENOUGH);
+      g_assert_cmpint (fixture->run->cause, ==, PAR_RUN_CAUSE_ENOUGH);
 
       settle_many (fixture, 50, PAR_REQUEST_STATE_CANCELLED);
-      g_assert_true (par_run_judge (&fixture->run, &fixture->error));
+      g_assert_true (par_run_judge (fixture->run, &fixture->error));
       g_assert_no_error (fixture->error);
     }
 }
@@ -297,11 +297,11 @@ too_few_successes_fail (Fixture       *fixture,
   g_test_summary ("Fewer than min-successes, and some have failed.");
 
   begin (fixture, 4);
-  fixture->run.settings.min_successes = 3;
+  fixture->run->settings.min_successes = 3;
   settle_many (fixture, 2, PAR_REQUEST_STATE_SUCCEEDED);
   settle_many (fixture, 2, PAR_REQUEST_STATE_FAILED);
 
-  g_assert_false (par_run_judge (&fixture->run, &fixture->error));
+  g_assert_false (par_run_judge (fixture->run, &fixture->error));
   g_assert_error (fixture->error, PAR_REQUESTS_ERROR, FAILED);
 }
 
@@ -312,10 +312,10 @@ all_successes_are_enough (Fixture       *fixture,
   g_test_summary ("There are fewer requests than min-successes, and every one has succeeded.");
 
   begin (fixture, 2);
-  fixture->run.settings.min_successes = 3;
+  fixture->run->settings.min_successes = 3;
   settle_many (fixture, 2, PAR_REQUEST_STATE_SUCCEEDED);
 
-  g_assert_true (par_run_judge (&fixture->run, &fixture->error));
+  g_assert_true (par_run_judge (fixture->run, &fixture->error));
   g_assert_no_error (fixture->error);
 }
 
@@ -326,41 +326,41 @@ failures_and_successes_race (Fixture       *fixture,
   g_test_summary ("Of max-failures and min-successes, what is reached first decides.");
 
   begin (fixture, 10);
-  fixture->run.settings.max_failures = 0;
-  fixture->run.settings.min_successes = 1;
+  fixture->run->settings.max_failures = 0;
+  fixture->run->settings.min_successes = 1;
   settle_many (fixture, 1, PAR_REQUEST_STATE_SUCCEEDED);
   settle_many (fixture, 1, PAR_REQUEST_STATE_FAILED);
   settle_many (fixture, 8, PAR_REQUEST_STATE_CANCELLED);
-  g_assert_true (par_run_judge (&fixture->run, NULL));
+  g_assert_true (par_run_judge (fixture->run, NULL));
 
   tear_down (fixture, NULL);
   set_up (fixture, NULL);
   begin (fixture, 10);
-  fixture->run.settings.max_failures = 0;
-  fixture->run.settings.min_successes = 1;
+  fixture->run->settings.max_failures = 0;
+  fixture->run->settings.min_successes = 1;
   settle_many (fixture, 1, PAR_REQUEST_STATE_FAILED);
   settle_many (fixture, 1, PAR_REQUEST_STATE_SUCCEEDED);
   settle_many (fixture, 8, PAR_REQUEST_STATE_CANCELLED);
-  g_assert_false (par_run_judge (&fixture->run, NULL));
+  g_assert_false (par_run_judge (fixture->run, NULL));
 }
 
 static void
 counts_add_up (Fixture       *fixture,
                gconstpointer  data)
 {
-  const ParCounts *counts = &fixture->run.counts;
+  const ParCounts *counts = &fixture->run->counts;
 
   g_test_summary ("A request leaves one state and is in another.");
 
   begin (fixture, 6);
-  fixture->run.counts.n_queued -= 3;
-  fixture->run.counts.n_running += 3;
-  par_run_settled (&fixture->run, 0, PAR_REQUEST_STATE_RUNNING, PAR_REQUEST_STATE_SUCCEEDED, NULL);
-  par_run_settled (&fixture->run, 1, PAR_REQUEST_STATE_RUNNING, PAR_REQUEST_STATE_FAILED,
+  fixture->run->counts.n_queued -= 3;
+  fixture->run->counts.n_running += 3;
+  par_run_settled (fixture->run, 0, PAR_REQUEST_STATE_RUNNING, PAR_REQUEST_STATE_SUCCEEDED, NULL);
+  par_run_settled (fixture->run, 1, PAR_REQUEST_STATE_RUNNING, PAR_REQUEST_STATE_FAILED,
                    fixture->why);
-  par_run_settled (&fixture->run, 2, PAR_REQUEST_STATE_RUNNING, PAR_REQUEST_STATE_CANCELLED,
+  par_run_settled (fixture->run, 2, PAR_REQUEST_STATE_RUNNING, PAR_REQUEST_STATE_CANCELLED,
                    fixture->why);
-  par_run_settled (&fixture->run, 3, PAR_REQUEST_STATE_QUEUED, PAR_REQUEST_STATE_CANCELLED,
+  par_run_settled (fixture->run, 3, PAR_REQUEST_STATE_QUEUED, PAR_REQUEST_STATE_CANCELLED,
                    fixture->why);
 
   g_assert_cmpuint (counts->n_queued, ==, 2);
@@ -393,10 +393,10 @@ deadline_counts_from_the_start (Fixture       *fixture,
       ParRunSettings settings = defaults;
 
       settings.timeout = rows[i].timeout;
-      par_run_clear (&fixture->run);
-      par_run_init (&fixture->run, &settings, NULL, 1000);
-      g_assert_cmpint (fixture->run.started_us, ==, 1000);
-      g_assert_cmpint (fixture->run.deadline_us, ==, rows[i].deadline_us);
+      par_run_free (fixture->run);
+      fixture->run = par_run_new (&settings, NULL, 1000);
+      g_assert_cmpint (fixture->run->started_us, ==, 1000);
+      g_assert_cmpint (fixture->run->deadline_us, ==, rows[i].deadline_us);
     }
 }
 
@@ -408,10 +408,10 @@ cancellable_is_kept_for_the_run (Fixture       *fixture,
 
   g_test_summary ("It has a reference for as long as the run needs it.");
 
-  par_run_clear (&fixture->run);
-  par_run_init (&fixture->run, &defaults, cancellable, 1000);
-  g_assert_true (fixture->run.cancellable == cancellable);
-  par_run_clear (&fixture->run);
+  par_run_free (fixture->run);
+  fixture->run = par_run_new (&defaults, cancellable, 1000);
+  g_assert_true (fixture->run->cancellable == cancellable);
+  par_run_free (g_steal_pointer (&fixture->run));
   g_assert_finalize_object (cancellable);
 }
 
@@ -443,9 +443,9 @@ what_is_left_has_a_reason (Fixture       *fixture,
     {
       g_autoptr(GError) error = NULL;
 
-      fixture->run.cause = rows[i].cause;
-      g_assert_cmpint (par_run_get_reason (&fixture->run), ==, rows[i].reason);
-      error = par_run_new_reason (&fixture->run, rows[i].reason);
+      fixture->run->cause = rows[i].cause;
+      g_assert_cmpint (par_run_get_reason (fixture->run), ==, rows[i].reason);
+      error = par_run_new_reason (fixture->run, rows[i].reason);
       g_assert_error (error, G_IO_ERROR, rows[i].code);
       g_assert_cmpstr (error->message, ==, rows[i].message);
     }

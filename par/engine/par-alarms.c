@@ -28,14 +28,15 @@ compare (gconstpointer a,
 }
 
 ParAlarm *
-par_alarms_add (ParAlarms  *self,
-                guint64     index,
-                ParAttempt *attempt,
-                gint64      when_us)
+par_alarms_add (ParAlarms    *self,
+                ParAlarmKind  kind,
+                guint64       index,
+                ParAttempt   *attempt,
+                gint64        when_us)
 {
   ParAlarm *alarm = g_new (ParAlarm, 1);
 
-  *alarm = (ParAlarm) { when_us, index, attempt, NULL };
+  *alarm = (ParAlarm) { kind, when_us, index, attempt, NULL };
   alarm->iter = g_sequence_insert_sorted (self->alarms, alarm, compare, NULL);
 
   return alarm;

@@ -35,6 +35,8 @@ par_dispatcher_renew (ParHost     *host,
       par_host_unlock (host);
       /* The old one may hold the last reference to the host but for the new one's. */
       fresh = par_attempt_new (host, (*attempt)->is_async);
+      if (par_attempt_get_current () == *attempt)
+        par_attempt_set_current (fresh);
       g_object_unref (*attempt);
       *attempt = fresh;
       par_host_lock (host);

@@ -43,6 +43,7 @@ guint64    par_engine_add             (ParEngine             *self,
                                        gpointer               user_data,
                                        GDestroyNotify         destroy,
                                        gpointer               object,
+                                       const char            *key,
                                        int                    priority,
                                        gboolean               once,
                                        guint64               *n_new);
@@ -87,6 +88,8 @@ void       par_engine_hold_back       (ParEngine             *self,
 void       par_engine_begin           (ParEngine             *self,
                                        ParRun                *run);
 void       par_engine_finish          (ParEngine             *self);
+void       par_engine_drop_run        (ParEngine             *self,
+                                       ParRun                *run);
 void       par_engine_want_starts     (ParEngine             *self,
                                        gboolean               wanted);
 void       par_engine_collect         (ParEngine             *self,

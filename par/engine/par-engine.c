@@ -73,6 +73,8 @@ do_chores (ParHost *host)
 {
   ParEngine *self = engine_of (host);
   g_autoptr(GArray) litter = NULL;
+  g_autoptr(ParHedge) hedge = NULL;
+  g_autoptr(ParLimiter) limiter = NULL;
   GArray *trash = NULL;
   guint n_workers;
 
@@ -82,12 +84,18 @@ do_chores (ParHost *host)
   litter = par_trash_steal (&self->scheduler.mailbox.litter);
   if (self->scheduler.is_closed)
     trash = par_trash_steal (&self->scheduler.mailbox.trash);
+  hedge = g_steal_pointer (&self->scheduler.granting_hedge);
+  limiter = g_steal_pointer (&self->scheduler.calling_limiter);
   par_host_unlock (host);
 
   if (n_workers > 0)
     par_thread_dispatcher_push (&self->threads, n_workers);
   if (trash != NULL)
     destroy_in (self->context, trash);
+  if (hedge != NULL)
+    par_hedge_deliver (hedge);
+  if (limiter != NULL)
+    par_limiter_deliver (limiter);
   par_debug_print (FALSE);
 }
 
@@ -169,9 +177,12 @@ get_request (ParHost  *host,
 static void
 start_and_unlock (ParEngine *self)
 {
-  gboolean has_chores = self->scheduler.host.has_chores;
+  gboolean has_chores;
   guint n_workers;
 
+  if (G_UNLIKELY (self->scheduler.is_called))
+    par_scheduler_pass_turn (&self->scheduler, par_clock_now (self->scheduler.clock));
+  has_chores = self->scheduler.host.has_chores;
   self->scheduler.host.has_chores = FALSE;
   if (par_scheduler_has_async_work (&self->scheduler))
     par_scheduler_wake (&self->scheduler, TRUE);
@@ -212,6 +223,33 @@ attempt_returned (ParHost  *host,
   start_and_unlock (self);
 }
 
+/* An attempt waits for others that may need its permit of @limiter. Returns whether it has lent
+ * one. */
+static gboolean
+lend (ParHost  *host,
+      gpointer  attempt,
+      gpointer  limiter)
+{
+  ParEngine *self = engine_of (host);
+  gint64 now_us = par_clock_now (self->scheduler.clock);
+  gboolean lent;
+
+  par_host_lock (host);
+  lent = par_scheduler_lend (&self->scheduler, attempt, limiter, now_us);
+  start_and_unlock (self);
+
+  return lent;
+}
+
+static void
+take_back (ParHost  *host,
+           gpointer  attempt)
+{
+  par_host_lock (host);
+  par_scheduler_take_back (&engine_of (host)->scheduler, attempt);
+  par_host_unlock (host);
+}
+
 static gboolean
 take_for_loop (ParHost        *host,
                ParAttempt     *attempt,
@@ -234,8 +272,33 @@ take_for_loop (ParHost        *host,
   return TRUE;
 }
 
+static void
+hedge_granted (ParHost  *host,
+               gpointer  hedge,
+               guint64   index)
+{
+  ParEngine *self = engine_of (host);
+
+  par_host_lock (host);
+  par_scheduler_grant (&self->scheduler, hedge, index);
+  start_and_unlock (self);
+}
+
+static void
+limiter_freed (ParHost  *host,
+               gpointer  limiter)
+{
+  ParEngine *self = engine_of (host);
+
+  par_host_lock (host);
+  par_scheduler_look_at_limiter (&self->scheduler, limiter,
+                                 par_clock_now (self->scheduler.clock));
+  start_and_unlock (self);
+}
+
 static const ParHostClass host_class =
-  { get_request, attempt_returned, cancel_request, engine_free, NULL, NULL };
+  { get_request, attempt_returned, cancel_request, lend, take_back, engine_free, hedge_granted,
+    limiter_freed };
 static const ParDispatcherClient thread_client =
   { count_waiting_threads, get_bound, par_scheduler_take_for_thread, par_scheduler_end, fail_run,
     do_chores };
@@ -252,7 +315,8 @@ publish_rows (ParEngine *self)
   return n_new;
 }
 
-/* Adds a request. @object, which is consumed, is the ParRequest if there is one already. For the
+/* Adds a request. @object, which is consumed, is the ParRequest if there is one already, and has
+ * the key. For the
  * owner its row is published. @n_new, if given, says how many are new to it; what is not 0 is told
  * before par_engine_end_publish(). */
 guint64
@@ -262,6 +326,7 @@ par_engine_add (ParEngine      *self,
                 gpointer        user_data,
                 GDestroyNotify  destroy,
                 gpointer        object,
+                const char     *key,
                 int             priority,
                 gboolean        once,
                 guint64        *n_new)
@@ -284,6 +349,7 @@ par_engine_add (ParEngine      *self,
       detail->object = object;
       detail->priority = priority;
       detail->once = once;
+      detail->key = key;
       if (object != NULL)
         self->adopt_object (object, host_of (self), index);
     }
@@ -538,6 +604,21 @@ par_engine_finish (ParEngine *self)
   self->scheduler.figures.elapsed_us = now_us - self->scheduler.run->started_us;
   self->scheduler.run = NULL;
   par_host_unlock (host_of (self));
+}
+
+/* Frees a run that has been judged, when the last of its attempts has ended. */
+void
+par_engine_drop_run (ParEngine *self,
+                     ParRun    *run)
+{
+  gboolean is_free;
+
+  par_host_lock (host_of (self));
+  is_free = par_scheduler_drop_run (&self->scheduler, run);
+  par_host_unlock (host_of (self));
+
+  if (is_free)
+    par_run_free (run);
 }
 
 /* Whether starts are of interest that concern requests nobody has asked for. */

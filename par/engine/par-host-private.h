@@ -12,13 +12,19 @@ typedef struct _ParHost ParHost;
  * by which news travels up. The engine begins with it. */
 typedef struct
 {
-  /* These are called with no lock held, by an attempt and, the last, by a request. */
+  /* These are called with no lock held, by an attempt, by a request, and by who waits for others
+   * inside an attempt. */
   gpointer (*get_request) (ParHost *self,
                            gpointer attempt);
   void     (*returned)    (ParHost *self,
                            gpointer attempt);
   void     (*cancel)      (ParHost *self,
                            guint64  index);
+  gboolean (*lend)        (ParHost *self,
+                           gpointer attempt,
+                           gpointer limiter);
+  void     (*take_back)   (ParHost *self,
+                           gpointer attempt);
   void     (*free)        (ParHost *self);
 
   /* These two are called in any thread, with no lock held, by a policy object that several engines

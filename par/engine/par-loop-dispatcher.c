@@ -52,6 +52,7 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
 {
   ParTimer timer = { .clock = *self->clock };
   ParAttempt *attempt = par_attempt_new (self->host, TRUE);
+  ParAttempt *outer = par_attempt_get_current ();
   gint64 now_us = par_timer_now (&timer);
   ParRequestFunc function;
   gpointer user_data;
@@ -65,7 +66,9 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
         break;
       par_dispatcher_unlock (self->host, self->client);
 
+      par_attempt_set_current (attempt);
       function (attempt, user_data, &error);
+      par_attempt_set_current (outer);
       if (G_UNLIKELY (error != NULL))
         par_attempt_set_error (attempt, error);
       now_us = par_timer_now (&timer);

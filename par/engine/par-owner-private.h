@@ -24,6 +24,7 @@ typedef struct
   /* Guarded by the host's lock. */
   GThread *thread;
   ParOwnerState state;
+  gint64 until_us;    /* when it looks though nobody has woken it; or PAR_CLOCK_NEVER */
   gboolean in_call;   /* it waits on the condition, else by the source */
   gboolean has_left;  /* a do() has returned, and nobody may be looking */
   GCond cond;
@@ -65,6 +66,16 @@ par_owner_wake (ParOwner *self,
     g_cond_signal (&self->cond);
   else if (self->source != NULL)
     g_source_set_ready_time (self->source, 0);
+}
+
+/* Has the owner look at @when_us, if it would not by then. */
+static inline void
+par_owner_expect (ParOwner *self,
+                  gint64    when_us)
+{
+  if (self->state != PAR_OWNER_BUSY
+      && (self->until_us == PAR_CLOCK_NEVER || when_us < self->until_us))
+    par_owner_wake (self, TRUE);
 }
 
 static inline gboolean

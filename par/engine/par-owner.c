@@ -16,6 +16,7 @@ par_owner_init (ParOwner  *self,
   self->clock = clock;
   self->thread = g_thread_self ();
   self->state = PAR_OWNER_ASLEEP;
+  self->until_us = PAR_CLOCK_NEVER;
   g_cond_init (&self->cond);
   g_cond_init (&self->handover);
 }
@@ -65,6 +66,7 @@ par_owner_wait (ParOwner      *self,
                 gint64         until_us)
 {
   self->state = state;
+  self->until_us = until_us;
   par_clock_wait (*self->clock, &self->cond, &self->host->lock, until_us);
   self->state = PAR_OWNER_BUSY;
 }
@@ -79,6 +81,7 @@ par_owner_rest (ParOwner      *self,
     return;
 
   self->state = state;
+  self->until_us = until_us;
   if (state == PAR_OWNER_BUSY)
     g_source_set_ready_time (self->source, 0);
   else

@@ -13,11 +13,23 @@ G_BEGIN_DECLS
 typedef struct
 {
   gpointer object;    /* (owned) the ParRequest, once somebody has asked for it */
+  const char *key;    /* the object's */
   int priority;
-  gboolean once;      /* one attempt only */
   guint winner;       /* if it was not the first */
   ParAlarm *timeout;  /* when the request is too late */
   GPtrArray *errors;  /* (owned) of all attempts that failed, if there may be several */
+
+  ParAlarm *backoff;      /* until its next retry */
+  gint64 not_before_us;   /* no attempt may start: one that failed has said so */
+  guint n_retries;
+  guint n_hedges;
+  guint once : 1;         /* one attempt only */
+  guint has_ticket : 1;   /* a hedge waits for the budget */
+  guint hedge_is_due : 1; /* one is in the queue */
+
+  /* The queue's. */
+  guint is_ready : 1;     /* a retry is in the queue */
+  guint is_parked : 1;
 } ParRecordDetail;
 
 /* One request as the engine keeps it. There may be millions, so it is one line of cache long. */
@@ -44,13 +56,13 @@ typedef struct
   float elapsed_us;  /* a float is exact to 16 seconds and to a millisecond for hours */
 
   /* Guarded by the host's lock. */
-  guint8 state;
-  guint8 is_async : 1;   /* its function is called in the owner context */
+  guint8 state : 3;
   guint8 reason : 3;
+  guint8 is_async : 1;   /* its function is called in the owner context */
   guint8 collected : 1;  /* the owner has seen that it settled */
+  guint8 n_out : 7;      /* functions that have not returned, live or not */
   guint8 removed : 1;    /* no row of the model any more */
-  guint8 n_attempts;
-  guint8 n_out;          /* functions that have not returned, live or not */
+  guint16 n_attempts;
 } ParRecord;
 
 G_STATIC_ASSERT (GLIB_SIZEOF_VOID_P != 8 || sizeof (ParRecord) == 64);

@@ -5,6 +5,9 @@
 #include <gio/gio.h>
 
 #include <par/par-enums.h>
+#include <par/par-hedge.h>
+#include <par/par-limiter.h>
+#include <par/par-retry.h>
 
 #include "base/par-counts-private.h"
 
@@ -31,6 +34,9 @@ typedef struct
   guint min_successes;
   gboolean wait_for_attempts;
   gboolean keep_completed;
+  ParHedge *hedge;      /* these are owned by whoever has the settings */
+  ParRetry *retry;
+  ParLimiter *limiter;
 } ParRunSettings;
 
 /* One do(): what it was asked for, how far it has come, why it ends. Guarded by the host's lock
@@ -52,13 +58,15 @@ typedef struct
   /* The first in the order of completion that did not succeed by itself. */
   guint64 first_index;
   GError *first_error;
+
+  guint64 n_out;        /* of its attempts */
+  gboolean is_dropped;  /* only they have it */
 } ParRun;
 
-void            par_run_init       (ParRun                *self,
-                                    const ParRunSettings  *settings,
+ParRun         *par_run_new        (const ParRunSettings  *settings,
                                     GCancellable          *cancellable,
                                     gint64                 now_us);
-void            par_run_clear      (ParRun                *self);
+void            par_run_free       (gpointer               self);
 void            par_run_end        (ParRun                *self,
                                     ParRunCause            cause);
 void            par_run_settled    (ParRun                *self,

@@ -6,25 +6,35 @@
 
 #include "par-requests-error.h"
 
-void
-par_run_init (ParRun               *self,
-              const ParRunSettings *settings,
-              GCancellable         *cancellable,
-              gint64                now_us)
+/* The policies of @settings are consumed. */
+ParRun *
+par_run_new (const ParRunSettings *settings,
+             GCancellable         *cancellable,
+             gint64                now_us)
 {
-  *self = (ParRun) { .settings = *settings };
+  ParRun *self = g_new0 (ParRun, 1);
+
+  self->settings = *settings;
   self->started_us = now_us;
   if (settings->timeout > 0)
     self->deadline_us = now_us + (gint64) settings->timeout * 1000;
   g_set_object (&self->cancellable, cancellable);
+
+  return self;
 }
 
 void
-par_run_clear (ParRun *self)
+par_run_free (gpointer data)
 {
+  ParRun *self = data;
+
+  g_clear_object (&self->settings.hedge);
+  g_clear_object (&self->settings.retry);
+  g_clear_object (&self->settings.limiter);
   g_clear_object (&self->cancellable);
   g_clear_error (&self->broken);
   g_clear_error (&self->first_error);
+  g_free (self);
 }
 
 /* Ends the run early, unless something else does already. */

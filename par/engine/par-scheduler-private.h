@@ -9,6 +9,10 @@
 #include "par-run-private.h"
 #include "policy/par-latency-private.h"
 
+#include <par/par-hedge-private.h>
+#include <par/par-limiter-private.h>
+#include <par/par-retry-private.h>
+
 G_BEGIN_DECLS
 
 /* Figures for ParStats. */
@@ -17,6 +21,10 @@ typedef struct
   ParCounts counts;
   guint64 n_attempts;
   guint64 n_copies;
+  guint64 n_hedges;
+  guint64 n_hedges_won;
+  guint64 n_hedges_refused;
+  guint64 n_retries;
   guint64 n_attempts_running;
   guint64 n_attempts_won;
   guint64 n_attempts_failed;
@@ -57,6 +65,18 @@ typedef struct
   guint64 sweep_index;
   guint64 sweep_end;
   ParAlarms alarms;
+  gint64 looked_us;       /* when the owner looked at the time last */
+
+  /* The policies of the run. */
+  ParAttempt *hedge_next; /* which may want a hedge next, if its request lives so long */
+  gint64 hedge_delay_us;  /* -1: not known */
+  gboolean is_blocked;    /* the limiter lets nothing pass */
+  gboolean is_called;     /* by the limiter, since it is this engine's turn */
+  ParAlarm *limiter_alarm;  /* when the rate lets something pass */
+
+  /* Owned: policies that have something to tell other engines, with no lock held. */
+  ParHedge *granting_hedge;
+  ParLimiter *calling_limiter;
 
   /* Attempts whose function has not returned, oldest first. */
   ParAttempt *oldest;
@@ -114,6 +134,23 @@ void      par_scheduler_collect               (ParScheduler       *self,
                                                ParNews            *news,
                                                guint               max_settled,
                                                gint64              now_us);
+
+void      par_scheduler_grant                 (ParScheduler       *self,
+                                               ParHedge           *hedge,
+                                               guint64             index);
+void      par_scheduler_look_at_limiter       (ParScheduler       *self,
+                                               ParLimiter         *limiter,
+                                               gint64              now_us);
+gboolean  par_scheduler_lend                  (ParScheduler       *self,
+                                               ParAttempt         *attempt,
+                                               ParLimiter         *limiter,
+                                               gint64              now_us);
+void      par_scheduler_take_back             (ParScheduler       *self,
+                                               ParAttempt         *attempt);
+void      par_scheduler_pass_turn             (ParScheduler       *self,
+                                               gint64              now_us);
+gboolean  par_scheduler_drop_run              (ParScheduler       *self,
+                                               ParRun             *run);
 
 gboolean  par_scheduler_is_open               (ParScheduler       *self);
 gboolean  par_scheduler_may_start             (ParScheduler       *self);

@@ -15,6 +15,9 @@
 /* How many queued requests are cancelled in one go under the lock. */
 #define SWEEP_SIZE 4096
 
+/* How many attempts at one request may be out: the record counts no further. */
+#define MAX_OUT 127
+
 #define REQUEST G_GUINT64_FORMAT
 
 void
@@ -69,19 +72,107 @@ throw_away (ParScheduler   *self,
     par_scheduler_wake (self, TRUE);
 }
 
-/* Has the owner look at @when_us whether the request, or this attempt, is too late. */
+/* Has the owner look at @when_us. */
 static ParAlarm *
 add_alarm (ParScheduler *self,
+           ParAlarmKind  kind,
            guint64       index,
            ParAttempt   *attempt,
            gint64        when_us)
 {
-  ParAlarm *alarm = par_alarms_add (&self->alarms, index, attempt, when_us);
+  ParAlarm *alarm = par_alarms_add (&self->alarms, kind, index, attempt, when_us);
 
   if (par_alarms_get_first (&self->alarms) == alarm)
     par_scheduler_wake (self, TRUE);
 
   return alarm;
+}
+
+static ParQueue *
+queue_of (ParScheduler *self,
+          ParRecord    *record)
+{
+  return record->is_async ? &self->async_queue : &self->thread_queue;
+}
+
+static const char *
+get_key (ParRecord *record)
+{
+  return record->detail != NULL ? record->detail->key : NULL;
+}
+
+/* The limiter may have called others, who are told with no lock held. */
+static void
+note_calls (ParScheduler *self,
+            ParLimiter   *limiter)
+{
+  if (!par_limiter_has_called (limiter))
+    return;
+
+  if (self->calling_limiter == NULL)
+    self->calling_limiter = g_object_ref (limiter);
+  self->host.has_chores = TRUE;
+}
+
+/* A permit for requests of the key of @record has been given back: what was refused one may try
+ * again. */
+static void
+after_release (ParScheduler *self,
+               ParLimiter   *limiter,
+               ParRecord    *record)
+{
+  note_calls (self, limiter);
+  self->is_blocked = FALSE;
+  par_queue_unpark (&self->thread_queue, get_key (record));
+  par_queue_unpark (&self->async_queue, get_key (record));
+}
+
+/* Frees a turn, and gives back what it has. */
+static void
+give_back (ParScheduler *self,
+           ParTurn      *turn,
+           gint64        now_us)
+{
+  const ParRunSettings *settings = &self->run->settings;
+
+  if (turn->paid)
+    par_hedge_refund (settings->hedge);
+  if (turn->permit != NULL)
+    {
+      par_limiter_put_back (settings->limiter, turn->permit, now_us);
+      after_release (self, settings->limiter, par_records_get (&self->records, turn->index));
+    }
+  g_free (turn);
+}
+
+/* A request has settled: its attempts that wait for the owner do not start. */
+static void
+take_back (ParScheduler *self,
+           guint64       index,
+           gint64        now_us)
+{
+  GList *next;
+
+  for (GList *link = self->handed.head; link != NULL; link = next)
+    {
+      ParTurn *turn = link->data;
+
+      next = link->next;
+      if (turn->index == index)
+        {
+          g_queue_delete_link (&self->handed, link);
+          give_back (self, turn, now_us);
+        }
+    }
+}
+
+static void
+clear_turns (ParScheduler *self,
+             GQueue       *turns,
+             gint64        now_us)
+{
+  while (!g_queue_is_empty (turns))
+    give_back (self, g_queue_pop_head (turns), now_us);
 }
 
 /* Takes an attempt from those whose outcome counts. */
@@ -111,13 +202,6 @@ dismiss (ParScheduler *self,
   if (cancellable != NULL)
     g_ptr_array_add (self->mailbox.cancellables, cancellable);
   par_scheduler_wake (self, TRUE);
-}
-
-static ParQueue *
-queue_of (ParScheduler *self,
-          ParRecord    *record)
-{
-  return record->is_async ? &self->async_queue : &self->thread_queue;
 }
 
 static void
@@ -171,24 +255,37 @@ log_settled (ParScheduler    *self,
   self->host.has_chores = TRUE;
 }
 
-/* Has the attempts at a request that wait for the owner give their slots back. */
+/* Tells the hedge how long a first attempt has taken; others say nothing of how long one takes
+ * that nobody helps. */
 static void
-take_back (ParScheduler *self,
-           guint64       index)
+observe (ParScheduler *self,
+         ParAttempt   *attempt,
+         gboolean      is_lower_bound,
+         gint64        now_us)
 {
-  GList *next;
+  const ParRun *run = attempt->run;
+  ParHedge *hedge = run->settings.hedge;
 
-  for (GList *link = self->handed.head; link != NULL; link = next)
-    {
-      ParTurn *turn = link->data;
+  if (G_UNLIKELY (hedge != NULL) && attempt->kind == PAR_ATTEMPT_KIND_FIRST)
+    par_hedge_observe (hedge, now_us - attempt->started_us, is_lower_bound, now_us);
+}
 
-      next = link->next;
-      if (turn->index == index)
-        {
-          g_free (turn);
-          g_queue_delete_link (&self->handed, link);
-        }
-    }
+/* No more attempts will be made at a request: it has settled. */
+static void
+forget_plans (ParScheduler *self,
+              ParRecord    *record,
+              guint64       index)
+{
+  ParRecordDetail *detail = record->detail;
+
+  par_alarm_remove (g_steal_pointer (&detail->timeout));
+  if (detail->backoff != NULL || detail->is_ready)
+    par_retry_refund (self->run->settings.retry);
+  par_alarm_remove (g_steal_pointer (&detail->backoff));
+  par_queue_forget (queue_of (self, record), record);
+  if (detail->has_ticket)
+    par_hedge_forget (self->run->settings.hedge, &self->host, index);
+  detail->has_ticket = FALSE;
 }
 
 /* Settles a request with @outcome, which becomes the record's. Its other attempts are cancelled
@@ -208,15 +305,18 @@ settle (ParScheduler    *self,
     {
       record->elapsed_us = now_us - record->since_us;
       while (G_UNLIKELY (record->attempts != NULL))
-        dismiss (self, record, record->attempts);
-      if (G_UNLIKELY (record->detail != NULL))
-        par_alarm_remove (g_steal_pointer (&record->detail->timeout));
+        {
+          /* A first attempt that lost is known to have taken at least this long. */
+          if (state == PAR_REQUEST_STATE_SUCCEEDED)
+            observe (self, record->attempts, TRUE, now_us);
+          dismiss (self, record, record->attempts);
+        }
     }
+  if (G_UNLIKELY (record->detail != NULL))
+    forget_plans (self, record, index);
 
-  /* Of a request that runs, only copies may wait. */
-  if (G_UNLIKELY (self->handed.length > 0) && record->is_async
-      && (from == PAR_REQUEST_STATE_QUEUED || self->run->settings.redundancy > 1))
-    take_back (self, index);
+  if (G_UNLIKELY (self->handed.length > 0) && record->is_async)
+    take_back (self, index, now_us);
 
   record->state = state;
   record->outcome = *outcome;
@@ -248,12 +348,31 @@ settle_cancelled (ParScheduler    *self,
 }
 
 static gboolean
+may_have_more (ParScheduler *self,
+               ParRecord    *record)
+{
+  return self->run->cause == PAR_RUN_CAUSE_NONE
+         && (record->detail == NULL || !record->detail->once);
+}
+
+/* Whether copies of a request are still to be started. */
+static gboolean
 wants_copies (ParScheduler *self,
               ParRecord    *record)
 {
-  return record->n_attempts < self->run->settings.redundancy
-         && (record->detail == NULL || !record->detail->once)
-         && self->run->cause == PAR_RUN_CAUSE_NONE;
+  return record->n_attempts < self->run->settings.redundancy && may_have_more (self, record)
+         && (record->detail == NULL || record->detail->not_before_us == 0);
+}
+
+static gboolean
+has_hedge_left (ParScheduler *self,
+                ParRecord    *record)
+{
+  ParHedge *hedge = self->run->settings.hedge;
+  guint n_hedges = record->detail != NULL ? record->detail->n_hedges : 0;
+
+  return hedge != NULL && may_have_more (self, record) && record->n_out < MAX_OUT
+         && n_hedges < par_hedge_get_max_hedges (hedge);
 }
 
 static void
@@ -267,29 +386,168 @@ keep_error (ParRecord    *record,
   g_ptr_array_add (detail->errors, g_error_copy (error));
 }
 
-/* Notes that an attempt, retired by now, has failed, and that its request has when nothing else
- * can save it. @outcome is an error. */
+/* Whether a hedge may be due of a request of which something runs. */
+static gboolean
+may_be_hedged (ParScheduler *self,
+               ParRecord    *record,
+               gint64        now_us)
+{
+  const ParRecordDetail *detail = record->detail;
+
+  return has_hedge_left (self, record) && !wants_copies (self, record)
+         && (detail == NULL || (!detail->hedge_is_due && !detail->has_ticket
+                                && detail->not_before_us <= now_us));
+}
+
+/* Queues a hedge, ahead of all else. */
 static void
-fail_attempt (ParScheduler *self,
-              ParRecord    *record,
-              guint64       index,
-              GValue       *outcome,
-              gint64        now_us)
+queue_hedge (ParScheduler *self,
+             ParRecord    *record,
+             guint64       index,
+             gboolean      paid)
+{
+  ParRecordDetail *detail = par_record_get_detail (record);
+
+  if (detail->has_ticket)
+    par_hedge_forget (self->run->settings.hedge, &self->host, index);
+  detail->has_ticket = FALSE;
+  detail->hedge_is_due = TRUE;
+  par_queue_add_hedge (queue_of (self, record), index, paid);
+}
+
+static gint64
+earlier (gint64 left_us,
+         gint64 right_us)
+{
+  return left_us == 0 || (right_us != 0 && right_us < left_us) ? right_us : left_us;
+}
+
+/* When a request is too late, by itself or with its run; 0 for never. */
+static gint64
+get_deadline (ParScheduler *self,
+              ParRecord    *record)
+{
+  ParAlarm *timeout = record->detail != NULL ? record->detail->timeout : NULL;
+
+  return earlier (self->run->deadline_us, timeout != NULL ? timeout->when_us : 0);
+}
+
+static gboolean
+plan_retry (ParScheduler *self,
+            ParRecord    *record,
+            guint64       index,
+            gint64        now_us)
+{
+  ParRetry *retry = self->run->settings.retry;
+  ParRecordDetail *detail = par_record_get_detail (record);
+  gint64 deadline_us = get_deadline (self, record);
+  gint64 when_us;
+
+  if (retry == NULL || !may_have_more (self, record) || record->n_out >= MAX_OUT
+      || record->n_attempts == G_MAXUINT16
+      || detail->n_retries >= par_retry_get_max_retries (retry)
+      || (deadline_us > 0 && detail->not_before_us >= deadline_us)
+      || !par_retry_spend (retry))
+    return FALSE;
+
+  if (detail->has_ticket)
+    par_hedge_forget (self->run->settings.hedge, &self->host, index);
+  detail->has_ticket = FALSE;
+
+  when_us = now_us + par_retry_get_delay_us (retry, ++detail->n_retries);
+  when_us = MAX (when_us, detail->not_before_us);
+  detail->backoff = add_alarm (self, PAR_ALARM_RETRY, index, NULL, when_us);
+
+  if (G_UNLIKELY (self->debug))
+    {
+      par_debug_queue ("retry: %" REQUEST " (%u) in %" G_GINT64_FORMAT "ms", index,
+                       record->n_attempts + 1, (when_us - now_us + 500) / 1000);
+      self->host.has_chores = TRUE;
+    }
+
+  return TRUE;
+}
+
+/* Nothing of a request runs any more: a hedge that is left and can be paid starts at once, or else
+ * it is tried again later. Returns FALSE if it has failed. */
+static gboolean
+try_again (ParScheduler *self,
+           ParRecord    *record,
+           guint64       index,
+           gint64        now_us)
+{
+  ParHedge *hedge = self->run->settings.hedge;
+  ParRecordDetail *detail = record->detail;
+  gboolean may_start_now = detail == NULL || detail->not_before_us <= now_us;
+
+  /* Whether one that waits in the queue can be paid is seen when there is a slot for it. */
+  if (detail != NULL && (detail->backoff != NULL || detail->is_ready || detail->hedge_is_due))
+    return TRUE;
+
+  if (may_start_now && has_hedge_left (self, record) && par_hedge_spend (hedge))
+    {
+      queue_hedge (self, record, index, TRUE);
+      return TRUE;
+    }
+
+  return plan_retry (self, record, index, now_us);
+}
+
+/* All attempts have failed, the last with @outcome. */
+static void
+settle_failed (ParScheduler *self,
+               ParRecord    *record,
+               guint64       index,
+               GValue       *outcome,
+               gint64        now_us)
 {
   GError *error = g_value_get_boxed (outcome);
-
-  if (record->n_attempts > 1 || wants_copies (self, record))
-    keep_error (record, error);
-
-  if (record->attempts != NULL || wants_copies (self, record))
-    {
-      g_value_unset (outcome);
-      return;
-    }
 
   if (record->n_attempts > 1)
     g_prefix_error (&error, "after %u attempts: ", record->n_attempts);
   settle (self, record, index, PAR_REQUEST_STATE_FAILED, outcome, now_us);
+}
+
+/* Notes that an attempt, retired by now, has failed, and that its request has when nothing else
+ * can save it. @outcome is an error; @is_fatal says that no other attempt would do better. */
+static void
+fail_attempt (ParScheduler *self,
+              ParRecord    *record,
+              guint64       index,
+              gboolean      is_fatal,
+              GValue       *outcome,
+              gint64        now_us)
+{
+  const ParRunSettings *settings = &self->run->settings;
+  GError *error = g_value_get_boxed (outcome);
+
+  if (record->n_attempts > 1 || wants_copies (self, record)
+      || ((settings->hedge != NULL || settings->retry != NULL) && may_have_more (self, record)))
+    keep_error (record, error);
+
+  if (!is_fatal && (record->attempts != NULL || wants_copies (self, record)))
+    {
+      /* There is one less to wait for, so help need not wait either. */
+      if (record->attempts != NULL && may_be_hedged (self, record, now_us))
+        queue_hedge (self, record, index, FALSE);
+      g_value_unset (outcome);
+      return;
+    }
+
+  if (!is_fatal && try_again (self, record, index, now_us))
+    g_value_unset (outcome);
+  else
+    settle_failed (self, record, index, outcome, now_us);
+}
+
+/* No attempt at a request may start before @not_before_us, which one that failed has asked for. */
+static void
+put_off (ParRecord *record,
+         gint64     not_before_us)
+{
+  ParRecordDetail *detail = par_record_get_detail (record);
+
+  detail->not_before_us = MAX (detail->not_before_us, not_before_us);
 }
 
 static void
@@ -301,6 +559,12 @@ succeed_attempt (ParScheduler *self,
 {
   self->figures.n_attempts_won++;
   par_latency_add (&self->figures.latency, now_us - attempt->started_us);
+  observe (self, attempt, FALSE, now_us);
+  if (G_UNLIKELY (attempt->kind == PAR_ATTEMPT_KIND_HEDGE))
+    {
+      self->figures.n_hedges_won++;
+      par_hedge_count_won (self->run->settings.hedge);
+    }
   if (attempt->number > 1)
     par_record_get_detail (record)->winner = attempt->number;
   settle (self, record, attempt->index, PAR_REQUEST_STATE_SUCCEEDED, outcome, now_us);
@@ -342,7 +606,8 @@ par_scheduler_has_async_work (ParScheduler *self)
 
   return par_scheduler_may_start (self)
          && (self->handed.length > 0
-             || (count_free_slots (self) > 0 && !par_queue_is_empty (&self->async_queue)
+             || (!self->is_blocked && count_free_slots (self) > 0
+                 && !par_queue_is_empty (&self->async_queue)
                  && is_turn_of (self, &self->async_queue, &self->thread_queue)));
 }
 
@@ -379,6 +644,76 @@ par_scheduler_wants_pull (ParScheduler *self,
          && (n_queued <= get_ahead (self) / 2 || (pulling && n_queued < get_ahead (self)));
 }
 
+/* Tries again what a limiter has refused, of one key or of all. */
+static void
+unblock (ParScheduler *self)
+{
+  self->is_blocked = FALSE;
+  par_queue_unpark_all (&self->thread_queue);
+  par_queue_unpark_all (&self->async_queue);
+}
+
+/* @attempt waits for others: if it has a permit of @limiter, they may have that meanwhile. */
+gboolean
+par_scheduler_lend (ParScheduler *self,
+                    ParAttempt   *attempt,
+                    ParLimiter   *limiter,
+                    gint64        now_us)
+{
+  const ParRun *run = attempt->run;
+
+  if (attempt->ended || attempt->lent || attempt->permit == NULL
+      || run->settings.limiter != limiter)
+    return FALSE;
+
+  attempt->lent = TRUE;
+  par_limiter_lend (limiter, attempt->permit, now_us);
+  after_release (self, limiter, attempt->record);
+
+  return TRUE;
+}
+
+void
+par_scheduler_take_back (ParScheduler *self,
+                         ParAttempt   *attempt)
+{
+  const ParRun *run = attempt->run;
+
+  if (!attempt->lent)
+    return;
+
+  attempt->lent = FALSE;
+  par_limiter_take_back (run->settings.limiter, attempt->permit);
+}
+
+/* Takes an attempt, whose function has returned, out of the lists. Its run is freed with the last
+ * of them. */
+static void
+remove_attempt (ParScheduler *self,
+                ParAttempt   *attempt,
+                gint64        now_us)
+{
+  ParRecord *record = attempt->record;
+  ParRun *run = attempt->run;
+
+  if (self->hedge_next == attempt)
+    self->hedge_next = attempt->next;
+  *(attempt->previous != NULL ? &attempt->previous->next : &self->oldest) = attempt->next;
+  *(attempt->next != NULL ? &attempt->next->previous : &self->newest) = attempt->previous;
+  self->n_out--;
+  self->n_async_out -= record->is_async;
+  record->n_out--;
+
+  if (G_UNLIKELY (attempt->permit != NULL))
+    {
+      par_scheduler_take_back (self, attempt);
+      par_limiter_release (run->settings.limiter, attempt->permit, now_us);
+      after_release (self, run->settings.limiter, record);
+    }
+  if (--run->n_out == 0 && run->is_dropped)
+    throw_away (self, record, NULL, run, par_run_free);
+}
+
 /* The function of an attempt has returned. */
 void
 par_scheduler_end (ParHost    *host,
@@ -390,11 +725,7 @@ par_scheduler_end (ParHost    *host,
   GValue outcome = G_VALUE_INIT;
   gboolean is_value = par_attempt_take_outcome (attempt, &outcome);
 
-  *(attempt->previous != NULL ? &attempt->previous->next : &self->oldest) = attempt->next;
-  *(attempt->next != NULL ? &attempt->next->previous : &self->newest) = attempt->previous;
-  self->n_out--;
-  self->n_async_out -= record->is_async;
-  record->n_out--;
+  remove_attempt (self, attempt, now_us);
 
   if (G_UNLIKELY (self->trace))
     par_trace_mark (now_us - attempt->started_us, "attempt", "request %" REQUEST ", attempt %u",
@@ -410,7 +741,9 @@ par_scheduler_end (ParHost    *host,
       else
         {
           self->figures.n_attempts_failed++;
-          fail_attempt (self, record, attempt->index, &outcome, now_us);
+          if (G_UNLIKELY (attempt->retry_after_ms > 0))
+            put_off (record, now_us + (gint64) attempt->retry_after_ms * 1000);
+          fail_attempt (self, record, attempt->index, attempt->is_fatal, &outcome, now_us);
         }
       wake_for_async (self);
       return;
@@ -433,13 +766,6 @@ par_scheduler_end (ParHost    *host,
   wake_for_async (self);
 }
 
-static gint64
-earlier (gint64 left_us,
-         gint64 right_us)
-{
-  return left_us == 0 || (right_us != 0 && right_us < left_us) ? right_us : left_us;
-}
-
 static void
 set_deadline (ParScheduler *self,
               ParRecord    *record,
@@ -455,7 +781,8 @@ set_deadline (ParScheduler *self,
       gint64 when_us = attempt->started_us + (gint64) attempt_timeout * 1000;
 
       attempt->deadline_us = earlier (attempt->deadline_us, when_us);
-      attempt->timeout = add_alarm (self, attempt->index, attempt, when_us);
+      attempt->timeout = add_alarm (self, PAR_ALARM_ATTEMPT_TIMEOUT, attempt->index, attempt,
+                                    when_us);
     }
 }
 
@@ -491,12 +818,90 @@ start_request (ParScheduler *self,
   self->run->counts.n_running++;
 
   if (self->run->settings.redundancy > 1 && wants_copies (self, record))
-    par_queue_copy (queue_of (self, record), index, self->run->settings.redundancy - 1);
+    par_queue_add_copies (queue_of (self, record), index, self->run->settings.redundancy - 1);
   if (request_timeout > 0)
     par_record_get_detail (record)->timeout =
-      add_alarm (self, index, NULL, now_us + (gint64) request_timeout * 1000);
+      add_alarm (self, PAR_ALARM_REQUEST_TIMEOUT, index, NULL,
+                 now_us + (gint64) request_timeout * 1000);
   if (G_UNLIKELY (par_scheduler_wants_pull (self, FALSE)))
     par_scheduler_wake (self, TRUE);
+}
+
+/* Pays what a first attempt earns for later ones. */
+static void
+deposit (ParScheduler *self)
+{
+  const ParRunSettings *settings = &self->run->settings;
+
+  if (G_UNLIKELY (settings->retry != NULL))
+    par_retry_deposit (settings->retry);
+  if (G_UNLIKELY (settings->hedge != NULL))
+    {
+      par_hedge_deposit (settings->hedge);
+      if (par_hedge_has_granted (settings->hedge))
+        {
+          if (self->granting_hedge == NULL)
+            self->granting_hedge = g_object_ref (settings->hedge);
+          self->host.has_chores = TRUE;
+        }
+    }
+}
+
+static void
+count_kind (ParScheduler   *self,
+            ParRecord      *record,
+            ParAttemptKind  kind)
+{
+  switch (kind)
+    {
+    case PAR_ATTEMPT_KIND_FIRST:
+      deposit (self);
+      break;
+
+    case PAR_ATTEMPT_KIND_COPY:
+      self->figures.n_copies++;
+      break;
+
+    case PAR_ATTEMPT_KIND_HEDGE:
+      self->figures.n_hedges++;
+      record->detail->n_hedges++;
+      record->detail->hedge_is_due = FALSE;
+      par_hedge_count_sent (self->run->settings.hedge);
+      break;
+
+    case PAR_ATTEMPT_KIND_RETRY:
+      self->figures.n_retries++;
+      par_retry_count_sent (self->run->settings.retry);
+      break;
+
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+static void
+log_start (ParScheduler *self,
+           ParAttempt   *attempt)
+{
+  if (attempt->kind == PAR_ATTEMPT_KIND_HEDGE)
+    par_debug_queue ("hedge: %" REQUEST " (%u)", attempt->index, attempt->number);
+  else
+    par_debug_queue ("request: %" REQUEST, attempt->index);
+  self->host.has_chores = TRUE;
+}
+
+/* Has the owner look in time whether @attempt, which starts, wants a hedge. It looks at the oldest
+ * first, so there is nothing to be done if that is another one. */
+static void
+plan_hedge (ParScheduler *self,
+            ParAttempt   *attempt)
+{
+  if (self->hedge_next != NULL)
+    return;
+
+  self->hedge_next = attempt;
+  if (self->hedge_delay_us >= 0)
+    par_owner_expect (&self->owner, attempt->started_us + self->hedge_delay_us);
 }
 
 static void
@@ -505,16 +910,20 @@ start_attempt (ParScheduler   *self,
                ParRecord      *record,
                guint64         index,
                ParAttemptKind  kind,
+               gpointer        permit,
                gint64          now_us)
 {
   if (kind == PAR_ATTEMPT_KIND_FIRST)
     start_request (self, record, index, now_us);
-  else
-    self->figures.n_copies++;
+  count_kind (self, record, kind);
 
   record->n_attempts++;
   record->n_out++;
   par_attempt_begin (attempt, index, record->n_attempts, kind, now_us);
+
+  attempt->run = self->run;
+  attempt->permit = permit;
+  self->run->n_out++;
 
   attempt->record = record;
   attempt->live = TRUE;
@@ -535,17 +944,16 @@ start_attempt (ParScheduler   *self,
   set_deadline (self, record, attempt);
   if (G_UNLIKELY (self->wants_starts || (record->detail != NULL && record->detail->object != NULL)))
     note_start (self, attempt);
+  if (G_UNLIKELY (self->run->settings.hedge != NULL))
+    plan_hedge (self, attempt);
   if (G_UNLIKELY (self->debug))
-    {
-      par_debug_queue ("request: %" REQUEST, index);
-      self->host.has_chores = TRUE;
-    }
+    log_start (self, attempt);
 }
 
 guint64
 par_scheduler_count_waiting_threads (ParScheduler *self)
 {
-  if (!par_scheduler_may_start (self))
+  if (!par_scheduler_may_start (self) || self->is_blocked)
     return 0;
 
   return MIN (par_queue_count_waiting (&self->thread_queue), count_free_slots (self));
@@ -621,33 +1029,238 @@ may_take (ParScheduler *self,
 static void
 start_turn (ParScheduler   *self,
             ParAttempt     *attempt,
-            guint64         index,
-            ParAttemptKind  kind,
+            const ParTurn  *turn,
             gint64          now_us,
             ParRequestFunc *function,
             gpointer       *user_data)
 {
-  ParRecord *record = par_records_get (&self->records, index);
+  ParRecord *record = par_records_get (&self->records, turn->index);
 
   *function = record->function;
   *user_data = record->data;
-  start_attempt (self, attempt, record, index, kind, now_us);
+  start_attempt (self, attempt, record, turn->index, turn->kind, turn->permit, now_us);
+}
+
+/* The hedge on which a request relied cannot be made. */
+static void
+do_without_hedge (ParScheduler *self,
+                  ParRecord    *record,
+                  guint64       index,
+                  gint64        now_us)
+{
+  GPtrArray *errors = record->detail->errors;
+  GValue outcome = G_VALUE_INIT;
+
+  if (plan_retry (self, record, index, now_us))
+    return;
+
+  par_value_take_error (&outcome, g_error_copy (g_ptr_array_index (errors, errors->len - 1)));
+  settle_failed (self, record, index, &outcome, now_us);
+}
+
+/* The budget has refused a hedge: it waits for the deposit that pays for it. */
+static void
+wait_for_budget (ParScheduler *self,
+                 ParRecord    *record,
+                 guint64       index)
+{
+  record->detail->has_ticket = TRUE;
+  par_hedge_wait (self->run->settings.hedge, &self->host, index);
+
+  if (G_UNLIKELY (self->debug))
+    {
+      par_debug_queue ("refused: %" REQUEST, index);
+      self->host.has_chores = TRUE;
+    }
+}
+
+/* Whether a hedge whose turn it is may still start, and is paid for. If not it leaves the queue. */
+static gboolean
+may_hedge (ParScheduler *self,
+           ParQueue     *queue,
+           ParTurn      *turn,
+           gint64        now_us)
+{
+  ParHedge *hedge = self->run->settings.hedge;
+  ParRecord *record = par_records_get (&self->records, turn->index);
+  gboolean is_open = record != NULL && record->state == PAR_REQUEST_STATE_RUNNING;
+  gboolean is_early = is_open && record->detail->not_before_us > now_us;
+
+  if (is_open && !is_early && (turn->paid || par_hedge_spend (hedge)))
+    {
+      turn->paid = TRUE;
+      ((ParTurn *) g_queue_peek_head (&queue->hedges))->paid = TRUE;
+      return TRUE;
+    }
+
+  par_queue_pop (queue, TRUE, turn);
+  if (turn->paid)
+    par_hedge_refund (hedge);
+  if (!is_open)
+    return FALSE;
+
+  record->detail->hedge_is_due = FALSE;
+  if (record->attempts == NULL)
+    {
+      do_without_hedge (self, record, turn->index, now_us);
+    }
+  else if (!is_early)
+    {
+      self->figures.n_hedges_refused++;
+      wait_for_budget (self, record, turn->index);
+    }
+
+  return FALSE;
+}
+
+/* Has the owner look when the rate lets something pass. */
+static void
+expect_limiter (ParScheduler *self,
+                gint64        when_us)
+{
+  if (self->limiter_alarm != NULL && self->limiter_alarm->when_us <= when_us)
+    return;
+
+  par_alarm_remove (self->limiter_alarm);
+  self->limiter_alarm = add_alarm (self, PAR_ALARM_LIMITER, 0, NULL, when_us);
+}
+
+/* Whether the limiter lets an attempt start, which then has its permit. If not, it is put aside
+ * until its key is free; or where there is one limit for all, nothing starts until then. */
+static gboolean
+may_pass (ParScheduler *self,
+          ParQueue     *queue,
+          ParTurn      *turn,
+          gint64        now_us)
+{
+  ParLimiter *limiter = self->run->settings.limiter;
+  const char *key = get_key (par_records_get (&self->records, turn->index));
+  gboolean per_key = par_limiter_get_per_key (limiter);
+  gint64 retry_at_us = 0;
+
+  if (!per_key || !par_queue_is_behind (queue, turn, key))
+    turn->permit = par_limiter_acquire (limiter, &self->host, key, now_us, &retry_at_us);
+  note_calls (self, limiter);
+
+  if (turn->permit != NULL)
+    return TRUE;
+
+  if (retry_at_us > 0)
+    expect_limiter (self, retry_at_us);
+  if (per_key)
+    {
+      par_queue_pop (queue, self->concurrency > 0, turn);
+      par_queue_park (queue, turn, key);
+    }
+  else
+    {
+      self->is_blocked = TRUE;
+    }
+
+  return FALSE;
+}
+
+static gboolean
+is_put_off (ParScheduler  *self,
+            const ParTurn *turn,
+            gint64         now_us)
+{
+  ParRecord *record = par_records_get (&self->records, turn->index);
+
+  return record->detail != NULL && record->detail->not_before_us > now_us;
+}
+
+/* Whether anything is to be started that the limiter may let pass. */
+static gboolean
+has_work (ParScheduler *self)
+{
+  return par_scheduler_count_waiting_threads (self) > 0 || par_scheduler_has_async_work (self);
+}
+
+/* The limiter has told that it is this engine's turn, which keeps others from starting anything:
+ * what is not used is passed on. */
+void
+par_scheduler_pass_turn (ParScheduler *self,
+                         gint64        now_us)
+{
+  ParLimiter *limiter = self->run != NULL ? self->run->settings.limiter : NULL;
+
+  if (!self->is_called || has_work (self))
+    return;
+
+  self->is_called = FALSE;
+  if (limiter == NULL)
+    return;
+
+  par_limiter_pass (limiter, &self->host, now_us);
+  note_calls (self, limiter);
+}
+
+/* Takes the attempt of a queue that is to start now, with its permit. */
+static gboolean
+take_turn (ParScheduler *self,
+           ParQueue     *queue,
+           gint64        now_us,
+           ParTurn      *turn)
+{
+  gboolean bounded = self->concurrency > 0;
+  gboolean is_limited = self->run->settings.limiter != NULL;
+
+  while (!self->is_blocked && par_queue_peek (queue, bounded, turn))
+    {
+      if (turn->kind == PAR_ATTEMPT_KIND_HEDGE && !may_hedge (self, queue, turn, now_us))
+        continue;
+      if (turn->kind == PAR_ATTEMPT_KIND_COPY && is_put_off (self, turn, now_us))
+        {
+          par_queue_pop (queue, bounded, turn);
+          continue;
+        }
+      if (is_limited && !may_pass (self, queue, turn, now_us))
+        continue;
+
+      par_queue_pop (queue, bounded, turn);
+      /* There may be another permit for the next of this key. */
+      if (is_limited)
+        par_queue_unpark (queue, get_key (par_records_get (&self->records, turn->index)));
+      return TRUE;
+    }
+
+  return FALSE;
 }
 
 /* Gives the async attempt whose turn it is a slot, so that those after it need not wait for an
  * owner who is busy. */
 static gboolean
-hand_over (ParScheduler *self)
+hand_over (ParScheduler *self,
+           gint64        now_us)
 {
-  ParTurn turn = { 0 };
+  ParTurn turn;
 
-  if (!par_queue_take (&self->async_queue, TRUE, &turn.index, &turn.kind))
+  if (!take_turn (self, &self->async_queue, now_us, &turn))
     return FALSE;
 
   g_queue_push_tail (&self->handed, g_memdup2 (&turn, sizeof turn));
   par_scheduler_wake (self, TRUE);
 
   return TRUE;
+}
+
+static gboolean
+take_thread_turn (ParScheduler *self,
+                  gint64        now_us,
+                  ParTurn      *turn)
+{
+  if (par_queue_count_waiting (&self->thread_queue) == 0 || count_free_slots (self) == 0
+      || !may_take (self, now_us))
+    return FALSE;
+
+  while (G_UNLIKELY (!is_turn_of (self, &self->thread_queue, &self->async_queue)))
+    {
+      if (!hand_over (self, now_us) || count_free_slots (self) == 0)
+        return FALSE;
+    }
+
+  return take_turn (self, &self->thread_queue, now_us, turn);
 }
 
 gboolean
@@ -658,42 +1271,32 @@ par_scheduler_take_for_thread (ParHost        *host,
                                gpointer       *user_data)
 {
   ParScheduler *self = (ParScheduler *) host;
-  ParAttemptKind kind;
-  guint64 index;
+  ParTurn turn;
 
-  if (par_queue_count_waiting (&self->thread_queue) == 0 || count_free_slots (self) == 0
-      || !may_take (self, now_us))
-    return FALSE;
-
-  while (G_UNLIKELY (!is_turn_of (self, &self->thread_queue, &self->async_queue)))
+  if (!take_thread_turn (self, now_us, &turn))
     {
-      if (!hand_over (self) || count_free_slots (self) == 0)
-        return FALSE;
+      par_scheduler_pass_turn (self, now_us);
+      return FALSE;
     }
 
-  if (!par_queue_take (&self->thread_queue, self->concurrency > 0, &index, &kind))
-    return FALSE;
-
-  start_turn (self, attempt, index, kind, now_us, function, user_data);
+  start_turn (self, attempt, &turn, now_us, function, user_data);
   /* It may be the turn of an async one now. */
   wake_for_async (self);
 
   return TRUE;
 }
 
-/* Takes an attempt that has its slot already. */
+/* Takes an attempt that has its slot and its permit already. */
 static gboolean
-take_handed (ParScheduler   *self,
-             guint64        *index,
-             ParAttemptKind *kind)
+take_handed (ParScheduler *self,
+             ParTurn      *turn)
 {
-  g_autofree ParTurn *turn = g_queue_pop_head (&self->handed);
+  g_autofree ParTurn *handed = g_queue_pop_head (&self->handed);
 
-  if (turn == NULL)
+  if (handed == NULL)
     return FALSE;
 
-  *index = turn->index;
-  *kind = turn->kind;
+  *turn = *handed;
 
   return TRUE;
 }
@@ -706,19 +1309,71 @@ par_scheduler_take_for_loop (ParHost        *host,
                              gpointer       *user_data)
 {
   ParScheduler *self = (ParScheduler *) host;
-  ParAttemptKind kind;
-  guint64 index;
+  ParTurn turn;
 
   if (!par_scheduler_has_async_work (self) || !may_take (self, now_us))
     return FALSE;
 
-  if (!take_handed (self, &index, &kind)
-      && !par_queue_take (&self->async_queue, self->concurrency > 0, &index, &kind))
-    return FALSE;
+  if (!take_handed (self, &turn) && !take_turn (self, &self->async_queue, now_us, &turn))
+    {
+      par_scheduler_pass_turn (self, now_us);
+      return FALSE;
+    }
 
-  start_turn (self, attempt, index, kind, now_us, function, user_data);
+  start_turn (self, attempt, &turn, now_us, function, user_data);
 
   return TRUE;
+}
+
+/* The ParHedge has paid for a hedge that waited for that. */
+void
+par_scheduler_grant (ParScheduler *self,
+                     ParHedge     *hedge,
+                     guint64       index)
+{
+  ParRecord *record = par_records_get (&self->records, index);
+
+  if (record == NULL || !par_scheduler_is_open (self) || self->run->settings.hedge != hedge
+      || record->state != PAR_REQUEST_STATE_RUNNING || !record->detail->has_ticket)
+    {
+      par_hedge_refund (hedge);
+      return;
+    }
+
+  record->detail->has_ticket = FALSE;
+  queue_hedge (self, record, index, TRUE);
+}
+
+/* @limiter may let something pass that it has refused. Async attempts take their permits now, since
+ * their owner may be busy. */
+void
+par_scheduler_look_at_limiter (ParScheduler *self,
+                               ParLimiter   *limiter,
+                               gint64        now_us)
+{
+  if (self->run == NULL || self->run->settings.limiter != limiter)
+    {
+      par_limiter_leave (limiter, &self->host, now_us);
+      note_calls (self, limiter);
+      return;
+    }
+
+  self->is_called = TRUE;
+  unblock (self);
+  while (par_queue_count_waiting (&self->async_queue) > 0 && par_scheduler_has_async_work (self)
+         && hand_over (self, now_us))
+    ;
+}
+
+/* The run has been judged. Returns whether it is to be freed now; else it is when the last of its
+ * attempts has ended. */
+gboolean
+par_scheduler_drop_run (ParScheduler *self,
+                        ParRun       *run)
+{
+  run->is_dropped = TRUE;
+
+  return run->n_out == 0;
 }
 
 /* Ends the run with @error, which is consumed. */
@@ -749,6 +1404,11 @@ par_scheduler_begin (ParScheduler *self,
   self->owner.has_left = FALSE;
   self->debug = par_debug_is_wanted ();
   self->trace = par_trace_is_wanted ();
+  self->is_blocked = FALSE;
+  self->hedge_next = NULL;
+  self->hedge_delay_us = -1;
+  if (run->settings.hedge != NULL)
+    self->hedge_delay_us = par_hedge_get_delay_us (run->settings.hedge, run->started_us);
   run->counts.n_requests = self->figures.counts.n_queued;
   run->counts.n_queued = self->figures.counts.n_queued;
   check_run (self, run->started_us);
@@ -803,7 +1463,7 @@ sweep (ParScheduler *self,
       self->sweeping = TRUE;
       self->sweep_end = self->records.end;
       self->sweep_index = self->records.first;
-      g_queue_clear_full (&self->handed, g_free);
+      clear_turns (self, &self->handed, now_us);
 
       for (ParAttempt *attempt = self->oldest; attempt != NULL; attempt = attempt->next)
         {
@@ -831,31 +1491,109 @@ new_timeout_error (guint64 index,
 }
 
 static void
-expire (ParScheduler *self,
-        ParAlarm     *alarm,
-        gint64        now_us)
+expire_attempt (ParScheduler *self,
+                ParAttempt   *attempt,
+                gint64        now_us)
 {
-  const ParRunSettings *settings = &self->run->settings;
-  ParAttempt *attempt = alarm->attempt;
-  guint64 index = alarm->index;
-  ParRecord *record = par_records_get (&self->records, index);
+  guint64 index = attempt->index;
   GValue outcome = G_VALUE_INIT;
 
-  if (attempt != NULL)
-    {
-      par_value_take_error (&outcome, new_timeout_error (index, settings->attempt_timeout));
-      attempt->expired = TRUE;
-      dismiss (self, record, attempt);
-      fail_attempt (self, record, index, &outcome, now_us);
-      return;
-    }
+  par_value_take_error (&outcome,
+                        new_timeout_error (index, self->run->settings.attempt_timeout));
+  attempt->expired = TRUE;
+  dismiss (self, attempt->record, attempt);
+  fail_attempt (self, attempt->record, index, FALSE, &outcome, now_us);
+}
 
-  par_value_take_error (&outcome, new_timeout_error (index, settings->request_timeout));
-  for (attempt = record->attempts; attempt != NULL; attempt = attempt->next_of_record)
+static void
+expire_request (ParScheduler *self,
+                ParRecord    *record,
+                guint64       index,
+                gint64        now_us)
+{
+  GValue outcome = G_VALUE_INIT;
+
+  par_value_take_error (&outcome,
+                        new_timeout_error (index, self->run->settings.request_timeout));
+  for (ParAttempt *attempt = record->attempts; attempt != NULL; attempt = attempt->next_of_record)
     attempt->expired = TRUE;
   if (record->n_attempts > 1)
     keep_error (record, g_value_get_boxed (&outcome));
   settle (self, record, index, PAR_REQUEST_STATE_FAILED, &outcome, now_us);
+}
+
+/* Does what an alarm was set for, which is gone afterwards. */
+static void
+ring (ParScheduler *self,
+      ParAlarm     *alarm,
+      gint64        now_us)
+{
+  ParRecord *record = par_records_get (&self->records, alarm->index);
+
+  switch (alarm->kind)
+    {
+    case PAR_ALARM_ATTEMPT_TIMEOUT:
+      expire_attempt (self, alarm->attempt, now_us);
+      break;
+
+    case PAR_ALARM_REQUEST_TIMEOUT:
+      expire_request (self, record, alarm->index, now_us);
+      break;
+
+    case PAR_ALARM_RETRY:
+      record->detail->backoff = NULL;
+      par_queue_add_retry (queue_of (self, record), alarm->index);
+          par_alarm_remove (alarm);
+      break;
+
+    case PAR_ALARM_LIMITER:
+      self->limiter_alarm = NULL;
+      unblock (self);
+      par_alarm_remove (alarm);
+      break;
+
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/* The oldest attempt that may want a hedge, or NULL. */
+static ParAttempt *
+find_hedgeable (ParScheduler *self,
+                gint64        now_us)
+{
+  while (self->hedge_next != NULL)
+    {
+      ParAttempt *attempt = self->hedge_next;
+      ParRecord *record = attempt->record;
+
+      /* Each later attempt at the same request is in the list itself. */
+      if (attempt->live && record->attempts == attempt && may_be_hedged (self, record, now_us))
+        return attempt;
+
+      self->hedge_next = attempt->next;
+    }
+
+  return NULL;
+}
+
+/* Queues the hedges of attempts that have been out for long enough. */
+static void
+look_at_hedges (ParScheduler *self,
+                gint64        now_us)
+{
+  ParAttempt *attempt;
+
+  self->hedge_delay_us = par_hedge_get_delay_us (self->run->settings.hedge, now_us);
+  if (self->hedge_delay_us < 0)
+    return;
+
+  while ((attempt = find_hedgeable (self, now_us)) != NULL
+         && attempt->started_us + self->hedge_delay_us <= now_us)
+    {
+      self->hedge_next = attempt->next;
+      queue_hedge (self, attempt->record, attempt->index, FALSE);
+    }
 }
 
 static gboolean
@@ -882,6 +1620,13 @@ par_scheduler_get_next_time (ParScheduler *self)
     return PAR_CLOCK_NEVER;
 
   next_us = earlier (self->run->deadline_us, alarm != NULL ? alarm->when_us : 0);
+  if (G_UNLIKELY (self->run->settings.hedge != NULL && self->hedge_delay_us >= 0))
+    {
+      ParAttempt *attempt = find_hedgeable (self, self->looked_us);
+
+      if (attempt != NULL)
+        next_us = earlier (next_us, attempt->started_us + self->hedge_delay_us);
+    }
 
   return next_us > 0 ? next_us : PAR_CLOCK_NEVER;
 }
@@ -937,12 +1682,42 @@ look_at_time (ParScheduler *self,
   if (self->run == NULL)
     return;
 
+  self->looked_us = now_us;
   while (!self->sweeping && (alarm = par_alarms_get_first (&self->alarms)) != NULL
          && alarm->when_us <= now_us)
-    expire (self, alarm, now_us);
+    ring (self, alarm, now_us);
+  if (!self->sweeping && self->run->settings.hedge != NULL)
+    look_at_hedges (self, now_us);
 
   if (!check_run (self, now_us))
     sweep (self, now_us);
+}
+
+static void
+empty_queue (ParScheduler *self,
+             ParQueue     *queue,
+             gint64        now_us)
+{
+  clear_turns (self, &queue->hedges, now_us);
+  clear_turns (self, &queue->stalled, now_us);
+  g_hash_table_remove_all (queue->parked);
+}
+
+/* All requests of the run have settled, and what was planned for them gives back what it has. */
+static void
+drop_plans (ParScheduler *self,
+            gint64        now_us)
+{
+  ParLimiter *limiter = self->run->settings.limiter;
+
+  empty_queue (self, &self->thread_queue, now_us);
+  empty_queue (self, &self->async_queue, now_us);
+  par_alarm_remove (g_steal_pointer (&self->limiter_alarm));
+  if (limiter == NULL)
+    return;
+
+  par_limiter_leave (limiter, &self->host, now_us);
+  note_calls (self, limiter);
 }
 
 /* The owner takes what has happened, as far as @max_settled requests. The arrays of @news are
@@ -982,6 +1757,7 @@ par_scheduler_collect (ParScheduler *self,
       self->sweep_end = self->records.end;
     }
   self->run->was_held = self->n_holds > 0 || self->has_source;
+  drop_plans (self, now_us);
   if (self->debug)
     log_end (self);
 }

@@ -232,6 +232,7 @@ work (gpointer item,
   ParThreadDispatcher *self = data;
   ParAttempt *attempt = item;
 
+  par_attempt_set_current (attempt);
   par_host_lock (self->host);
   self->n_arriving--;
   self->n_workers++;
@@ -247,6 +248,8 @@ work (gpointer item,
 
   self->n_workers--;
   par_dispatcher_unlock (self->host, self->client);
+
+  par_attempt_set_current (NULL);
 
   /* The attempt may hold the last reference to the host, and so to this dispatcher. */
   g_object_unref (attempt);
