@@ -503,6 +503,7 @@ par_requests_finalize (GObject *object)
 {
   ParRequests *self = PAR_REQUESTS (object);
 
+  par_thread_dispatcher_surround (&self->engine->threads, NULL, NULL, NULL);
   par_driver_clear (&self->driver);
   par_host_unref (self->engine);
   g_clear_object (&self->settings.hedge);
@@ -2092,6 +2093,100 @@ par_requests_release (ParRequests *self)
 
   held = par_engine_release (self->engine);
   g_return_if_fail (held);
+}
+
+/**
+ * par_requests_invoke:
+ * @self: the requests
+ * @function: (scope async) (closure user_data): what to call
+ * @user_data: data for @function
+ *
+ * Calls a function in the owner context, soon and once.
+ *
+ * This may be called from any thread, and is a way to tell of progress from inside an attempt: it
+ * works while [method@Requests.do] or [method@Requests.next] blocks, and also while neither does
+ * and the owner context is iterated. What has not been called by then is called when the requests
+ * are freed.
+ *
+ * ```c
+ * par_requests_invoke (requests, show_progress, g_strdup (city));
+ * ```
+ *
+ * Since: 0.1
+ */
+void
+par_requests_invoke (ParRequests   *self,
+                     ParInvokeFunc  function,
+                     gpointer       user_data)
+{
+  g_return_if_fail (PAR_IS_REQUESTS (self));
+  g_return_if_fail (function != NULL);
+
+  par_engine_invoke (self->engine, function, user_data);
+}
+
+/**
+ * par_requests_set_worker_func:
+ * @self: the requests
+ * @function: (nullable) (scope notified) (closure user_data) (destroy destroy): called by every
+ *   worker, **in its thread**, or `NULL`
+ * @user_data: data for @function
+ * @destroy: frees @user_data
+ *
+ * Surrounds what each worker thread does by a function.
+ *
+ * A worker comes when there are thread requests to be attempted, attempts one after the other, and
+ * leaves when none waits; its thread may be used again for another. The function is called when
+ * it has come, and attempts are made while it is in [func@Requests.work]. So it can give
+ * the thread what costs too much to be made for each attempt: a connection, or what the runtime of
+ * a language wants to know of every thread.
+ *
+ * ```c
+ * static void
+ * work_with_database (gpointer path)
+ * {
+ *   Database *database = database_open (path);
+ *
+ *   g_private_set (&thread_database, database);
+ *   par_requests_work ();
+ *   g_private_set (&thread_database, NULL);
+ *   database_close (database);
+ * }
+ * ```
+ *
+ * This may be called from any thread; workers that have come already are not surrounded. @destroy
+ * is called like those of thread requests, when no worker is in @function any more and the requests
+ * have been freed or another function has taken its place.
+ *
+ * Since: 0.1
+ */
+void
+par_requests_set_worker_func (ParRequests    *self,
+                              ParWorkerFunc   function,
+                              gpointer        user_data,
+                              GDestroyNotify  destroy)
+{
+  g_return_if_fail (PAR_IS_REQUESTS (self));
+
+  par_thread_dispatcher_surround (&self->engine->threads, function, user_data, destroy);
+}
+
+/**
+ * par_requests_work:
+ *
+ * Makes the attempts for which a worker has come.
+ *
+ * To be called by a [callback@WorkerFunc], once. If it does not, the attempts are made when it has
+ * returned.
+ *
+ * Since: 0.1
+ */
+void
+par_requests_work (void)
+{
+  gboolean has_worked = par_thread_dispatcher_work ();
+
+  g_return_if_fail (has_worked);
 }
 
 /**

@@ -39,6 +39,26 @@ typedef gboolean (*ParRequestsPullFunc) (ParRequests  *requests,
                                          gpointer      user_data,
                                          GError      **error);
 
+/**
+ * ParInvokeFunc:
+ * @user_data: what was given to [method@Requests.invoke]
+ *
+ * Does something in the owner context.
+ *
+ * Since: 0.1
+ */
+typedef void (*ParInvokeFunc) (gpointer user_data);
+
+/**
+ * ParWorkerFunc:
+ * @user_data: what was given to [method@Requests.set_worker_func]
+ *
+ * Surrounds what a worker thread does: calls [func@Requests.work], once.
+ *
+ * Since: 0.1
+ */
+typedef void (*ParWorkerFunc) (gpointer user_data);
+
 PAR_AVAILABLE_IN_ALL
 ParRequests *par_requests_new                    (void) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -157,6 +177,17 @@ PAR_AVAILABLE_IN_ALL
 void         par_requests_hold                   (ParRequests          *self);
 PAR_AVAILABLE_IN_ALL
 void         par_requests_release                (ParRequests          *self);
+PAR_AVAILABLE_IN_ALL
+void         par_requests_invoke                 (ParRequests          *self,
+                                                  ParInvokeFunc         function,
+                                                  gpointer              user_data);
+PAR_AVAILABLE_IN_ALL
+void         par_requests_set_worker_func        (ParRequests          *self,
+                                                  ParWorkerFunc         function,
+                                                  gpointer              user_data,
+                                                  GDestroyNotify        destroy);
+PAR_AVAILABLE_IN_ALL
+void         par_requests_work                   (void);
 
 PAR_AVAILABLE_IN_ALL
 gboolean     par_requests_do                     (ParRequests          *self,

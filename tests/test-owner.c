@@ -13,6 +13,7 @@ typedef struct
   guint n_completed;
   guint n_destroyed;
   guint n_finished;
+  guint n_invoked;
 } Fixture;
 
 static void
@@ -223,6 +224,98 @@ added_to_a_cancelled_run_settles (Fixture       *fixture,
   g_assert_true (g_error_matches (par_request_get_error (last),
                                   G_IO_ERROR, G_IO_ERROR_CANCELLED));
   g_assert_cmpuint (fixture->n_destroyed, ==, 1);
+}
+
+static void
+invoked_cb (gpointer data)
+{
+  Fixture *fixture = data;
+
+  g_assert_true (g_thread_self () == fixture->owner);
+  fixture->n_invoked++;
+}
+
+static void
+invoke_thrice (ParAttempt  *attempt,
+               gpointer     user_data,
+               GError     **error)
+{
+  Fixture *fixture = user_data;
+
+  for (guint i = 0; i < 3; i++)
+    par_requests_invoke (fixture->requests, invoked_cb, fixture);
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static void
+invoke_calls_in_the_owner (Fixture       *fixture,
+                           gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+
+  g_test_summary ("From a worker, in the thread that waits in do(), in next() or by its loop.");
+
+  par_requests_add_thread (fixture->requests, invoke_thrice, fixture, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  g_assert_cmpuint (fixture->n_invoked, ==, 3);
+
+  par_requests_add_thread (fixture->requests, invoke_thrice, fixture, NULL);
+  g_assert_cmpuint (count_next (fixture, next_by_waiting), ==, 1);
+  g_assert_cmpuint (fixture->n_invoked, ==, 6);
+
+  par_requests_add_thread (fixture->requests, invoke_thrice, fixture, NULL);
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  g_assert_true (finish_do (fixture, &result));
+  g_assert_cmpuint (fixture->n_invoked, ==, 9);
+}
+
+static void
+open_gate (gpointer data)
+{
+  gate_open (data);
+}
+
+static gpointer
+invoke_when_arrived (gpointer data)
+{
+  Fixture *fixture = data;
+
+  gate_wait_arrived (&fixture->gate, 1);
+  par_requests_invoke (fixture->requests, open_gate, &fixture->gate);
+
+  return NULL;
+}
+
+static void
+invoke_wakes_who_waits (Fixture       *fixture,
+                        gconstpointer  data)
+{
+  GThread *thread = g_thread_new ("invoke", invoke_when_arrived, fixture);
+
+  g_test_summary ("Nothing else happens in the run until the function has been called.");
+
+  add_many (fixture, 1, pass_gate);
+  if (data != NULL)
+    g_assert_cmpuint (count_next (fixture, next_by_waiting), ==, 1);
+  else
+    g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  g_thread_join (thread);
+}
+
+static void
+invoke_works_without_a_run (Fixture       *fixture,
+                            gconstpointer  data)
+{
+  g_test_summary ("By the loop, or when the requests are freed.");
+
+  par_requests_invoke (fixture->requests, invoked_cb, fixture);
+  g_assert_cmpuint (fixture->n_invoked, ==, 0);
+  while (fixture->n_invoked == 0)
+    g_main_context_iteration (NULL, TRUE);
+
+  par_requests_invoke (fixture->requests, invoked_cb, fixture);
+  g_assert_finalize_object (g_steal_pointer (&fixture->requests));
+  g_assert_cmpuint (fixture->n_invoked, ==, 2);
 }
 
 #define N_ROUNDS 500
@@ -857,6 +950,10 @@ main (int   argc,
 #define add(name, func) add_with (name, 0, func)
   add ("next-can-be-left-before-the-end", next_can_be_left_before_the_end);
   add ("added-to-a-cancelled-run-settles", added_to_a_cancelled_run_settles);
+  add ("invoke-calls-in-the-owner", invoke_calls_in_the_owner);
+  add_with ("invoke-wakes-who-waits/do", 0, invoke_wakes_who_waits);
+  add_with ("invoke-wakes-who-waits/next", 1, invoke_wakes_who_waits);
+  add ("invoke-works-without-a-run", invoke_works_without_a_run);
   add ("do-async-belongs-to-its-thread", do_async_belongs_to_its_thread);
   add ("next-async-gives-all-of-do-async", next_async_gives_all_of_do_async);
   add ("finished-of-next-may-do", finished_of_next_may_do);

@@ -10,6 +10,7 @@ typedef struct
   ParRequests *requests;
   Gate gate;
   GError *error;
+  GCancellable *cancellable;  /* of the run */
 } Fixture;
 
 static void
@@ -323,6 +324,162 @@ fails_with_no_thread_at_all (Fixture       *fixture,
   g_test_trap_assert_passed ();
 }
 
+static void
+take_result (GObject      *source,
+             GAsyncResult *result,
+             gpointer      place)
+{
+  *(GAsyncResult **) place = g_object_ref (result);
+}
+
+static void
+cancel_when_arrived (ParAttempt  *attempt,
+                     gpointer     user_data,
+                     GError     **error)
+{
+  Fixture *fixture = user_data;
+
+  gate_wait_arrived (&fixture->gate, 1);
+  g_cancellable_cancel (fixture->cancellable);
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static GPrivate surrounding;
+static int n_workers;
+static int n_destroyed;
+
+static void
+work_in_surrounding (gpointer user_data)
+{
+  g_assert_null (g_private_get (&surrounding));
+  g_private_set (&surrounding, user_data);
+  g_atomic_int_inc (&n_workers);
+  par_requests_work ();
+  g_private_set (&surrounding, NULL);
+}
+
+static void
+forget_to_work (gpointer user_data)
+{
+  g_atomic_int_inc (&n_workers);
+}
+
+static void
+count_destroy (gpointer data)
+{
+  g_atomic_int_inc (&n_destroyed);
+}
+
+/* Succeeds if its worker is surrounded with the data. */
+static void
+look_around (ParAttempt  *attempt,
+             gpointer     user_data,
+             GError     **error)
+{
+  if (g_private_get (&surrounding) == user_data)
+    par_attempt_return_boolean (attempt, TRUE);
+  else
+    par_attempt_return_new_error (attempt, G_IO_ERROR, G_IO_ERROR_FAILED, "not surrounded");
+}
+
+static void
+worker_func_surrounds_attempts (Fixture       *fixture,
+                                gconstpointer  data)
+{
+  g_test_summary ("Every attempt is made inside it, also those of a later run; it is called for a "
+                  "worker, not for an attempt, and freed with the requests.");
+
+  n_workers = n_destroyed = 0;
+  par_requests_set_worker_func (fixture->requests, work_in_surrounding, fixture, count_destroy);
+  for (guint round = 0; round < 2; round++)
+    {
+      for (guint i = 0; i < 10000; i++)
+        par_requests_add_thread (fixture->requests, look_around, fixture, NULL);
+      g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+      g_assert_no_error (fixture->error);
+    }
+  g_assert_cmpint (g_atomic_int_get (&n_workers), >=, 1);
+  g_assert_cmpint (g_atomic_int_get (&n_workers), <, 5000);
+
+  /* The last worker may be on its way out of the function. */
+  g_assert_cmpint (g_atomic_int_get (&n_destroyed), ==, 0);
+  g_assert_finalize_object (fixture->requests);
+  while (g_atomic_int_get (&n_destroyed) == 0)
+    g_thread_yield ();
+  g_assert_cmpint (g_atomic_int_get (&n_destroyed), ==, 1);
+
+  fixture->requests = par_requests_new ();
+}
+
+static void
+worker_func_need_not_work (Fixture       *fixture,
+                           gconstpointer  data)
+{
+  g_test_summary ("What it does not call is done when it has returned.");
+
+  n_workers = 0;
+  par_requests_set_worker_func (fixture->requests, forget_to_work, NULL, NULL);
+  for (guint i = 0; i < 100; i++)
+    par_requests_add_thread (fixture->requests, look_around, NULL, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+  g_assert_no_error (fixture->error);
+  g_assert_cmpint (g_atomic_int_get (&n_workers), >=, 1);
+}
+
+static void
+worker_func_lives_while_it_is_used (Fixture       *fixture,
+                                    gconstpointer  data)
+{
+  ParRequests *requests = g_object_ref (fixture->requests);
+  g_autoptr(GAsyncResult) result = NULL;
+
+  g_test_summary ("The data of one that is replaced are kept until its worker has left.");
+
+  n_destroyed = 0;
+  par_requests_set_concurrency (requests, 1);
+  par_requests_set_worker_func (requests, work_in_surrounding, fixture, count_destroy);
+  par_requests_add_thread (requests, pass_gate, &fixture->gate, NULL);
+  par_requests_do_async (requests, NULL, take_result, &result);
+  gate_wait_arrived (&fixture->gate, 1);
+
+  par_requests_set_worker_func (requests, NULL, NULL, NULL);
+  while (g_main_context_iteration (NULL, FALSE));
+  g_assert_cmpint (g_atomic_int_get (&n_destroyed), ==, 0);
+
+  gate_open (&fixture->gate);
+  while (result == NULL || g_atomic_int_get (&n_destroyed) == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (par_requests_do_finish (requests, result, NULL));
+
+  par_requests_add_thread (requests, look_around, NULL, NULL);
+  g_assert_true (par_requests_do (requests, NULL, NULL));
+  g_object_unref (requests);
+}
+
+static void
+worker_func_outlives_the_requests (Fixture       *fixture,
+                                   gconstpointer  data)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+
+  g_test_summary ("A worker whose attempt is deaf frees it, when all else is gone.");
+
+  n_destroyed = 0;
+  par_requests_set_worker_func (fixture->requests, work_in_surrounding, fixture, count_destroy);
+  par_requests_add_thread (fixture->requests, pass_gate_deaf, &fixture->gate, NULL);
+  par_requests_add_thread (fixture->requests, cancel_when_arrived, fixture, NULL);
+  fixture->cancellable = cancellable;
+  g_assert_false (par_requests_do (fixture->requests, cancellable, NULL));
+  g_assert_finalize_object (fixture->requests);
+  g_assert_cmpint (g_atomic_int_get (&n_destroyed), ==, 0);
+
+  gate_open (&fixture->gate);
+  while (g_atomic_int_get (&n_destroyed) == 0)
+    g_thread_yield ();
+
+  fixture->requests = par_requests_new ();
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -340,6 +497,10 @@ main (int   argc,
   add ("goes-on-with-fewer-threads", 0, goes_on_with_fewer_threads);
   add ("fails-with-no-thread-at-all/first-pool", 0, fails_with_no_thread_at_all);
   add ("fails-with-no-thread-at-all/later-pool", 1, fails_with_no_thread_at_all);
+  add ("worker-func-surrounds-attempts", 0, worker_func_surrounds_attempts);
+  add ("worker-func-need-not-work", 0, worker_func_need_not_work);
+  add ("worker-func-lives-while-it-is-used", 0, worker_func_lives_while_it_is_used);
+  add ("worker-func-outlives-the-requests", 0, worker_func_outlives_the_requests);
 #undef add
 
   return g_test_run ();

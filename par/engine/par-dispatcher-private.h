@@ -32,6 +32,11 @@ typedef struct
   void     (*fail)          (ParHost         *host,
                              const GError    *error);
 
+  /* Has the owner destroy something. NULL where there is nothing. */
+  void     (*discard)       (ParHost         *host,
+                             gpointer         data,
+                             GDestroyNotify   destroy);
+
   /* To be called with no lock held when the host has chores. */
   void     (*do_chores)     (ParHost         *host);
 } ParDispatcherClient;

@@ -72,6 +72,9 @@ gboolean   par_engine_defer           (ParEngine             *self,
 void       par_engine_break           (ParEngine             *self,
                                        GError                *error);
 void       par_engine_wake            (ParEngine             *self);
+void       par_engine_invoke          (ParEngine             *self,
+                                       void                 (*function) (gpointer user_data),
+                                       gpointer               user_data);
 void       par_engine_get_figures     (ParEngine             *self,
                                        ParFigures            *figures);
 

@@ -136,6 +136,17 @@ fail_run (ParHost      *host,
     par_scheduler_break (&engine_of (host)->scheduler, g_error_copy (error));
 }
 
+/* What workers have used. */
+static void
+discard (ParHost        *host,
+         gpointer        data,
+         GDestroyNotify  destroy)
+{
+  ParScheduler *scheduler = &engine_of (host)->scheduler;
+
+  par_scheduler_discard (scheduler, scheduler->owner.has_left, NULL, data, destroy);
+}
+
 static gpointer
 ref_object (ParEngine *self,
             ParRecord *record,
@@ -301,9 +312,9 @@ static const ParHostClass host_class =
     limiter_freed };
 static const ParDispatcherClient thread_client =
   { count_waiting_threads, get_bound, par_scheduler_take_for_thread, par_scheduler_end, fail_run,
-    do_chores };
+    discard, do_chores };
 static const ParDispatcherClient loop_client =
-  { count_waiting_async, get_bound, take_for_loop, par_scheduler_end, NULL, do_chores };
+  { count_waiting_async, get_bound, take_for_loop, par_scheduler_end, NULL, NULL, do_chores };
 
 static guint64
 publish_rows (ParEngine *self)
@@ -569,6 +580,17 @@ par_engine_wake (ParEngine *self)
   par_host_lock (host_of (self));
   self->scheduler.poked = TRUE;
   par_scheduler_wake (&self->scheduler, TRUE);
+  par_host_unlock (host_of (self));
+}
+
+/* Has @function called by the owner. */
+void
+par_engine_invoke (ParEngine *self,
+                   void     (*function) (gpointer user_data),
+                   gpointer   user_data)
+{
+  par_host_lock (host_of (self));
+  par_scheduler_discard (&self->scheduler, FALSE, NULL, user_data, function);
   par_host_unlock (host_of (self));
 }
 

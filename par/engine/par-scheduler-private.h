@@ -121,6 +121,11 @@ void      par_scheduler_end                   (ParHost            *host,
                                                ParAttempt         *attempt,
                                                gint64              now_us);
 
+void      par_scheduler_discard               (ParScheduler       *self,
+                                               gboolean            is_litter,
+                                               GValue             *value,
+                                               gpointer            data,
+                                               GDestroyNotify      destroy);
 void      par_scheduler_begin                 (ParScheduler       *self,
                                                ParRun             *run);
 void      par_scheduler_break                 (ParScheduler       *self,

@@ -53,8 +53,24 @@ par_scheduler_is_open (ParScheduler *self)
   return self->run != NULL && !self->sweeping;
 }
 
-/* What async attempts leave is the owner's to destroy, always. Where nobody can be the owner any
- * more, it is destroyed in the owner's context. */
+/* Has something destroyed: by the owner, or in its context where nobody can be the owner any more;
+ * as litter by whoever comes first. */
+void
+par_scheduler_discard (ParScheduler   *self,
+                       gboolean        is_litter,
+                       GValue         *value,
+                       gpointer        data,
+                       GDestroyNotify  destroy)
+{
+  par_mailbox_add_trash (&self->mailbox, is_litter, value, data, destroy);
+
+  if (is_litter || self->is_closed)
+    self->host.has_chores = TRUE;
+  else
+    par_scheduler_wake (self, TRUE);
+}
+
+/* What async attempts leave is the owner's to destroy, always. */
 static void
 throw_away (ParScheduler   *self,
             ParRecord      *record,
@@ -62,14 +78,7 @@ throw_away (ParScheduler   *self,
             gpointer        data,
             GDestroyNotify  destroy)
 {
-  gboolean is_litter = self->owner.has_left && !record->is_async;
-
-  par_mailbox_add_trash (&self->mailbox, is_litter, value, data, destroy);
-
-  if (is_litter || self->is_closed)
-    self->host.has_chores = TRUE;
-  else
-    par_scheduler_wake (self, TRUE);
+  par_scheduler_discard (self, self->owner.has_left && !record->is_async, value, data, destroy);
 }
 
 /* Has the owner look at @when_us. */

@@ -7,6 +7,15 @@
 
 G_BEGIN_DECLS
 
+/* What surrounds the work of each worker. Workers that are inside it keep it alive. */
+typedef struct
+{
+  void (*function) (gpointer user_data);
+  gpointer user_data;
+  GDestroyNotify destroy;
+  guint n_users;  /* guarded by the host's lock */
+} ParSurrounding;
+
 /* Calls blocking functions in a GThreadPool of its own. */
 typedef struct
 {
@@ -26,15 +35,21 @@ typedef struct
   guint64 n_ended;
   gboolean watching; /* one of the workers does */
   gconstpointer runner;  /* the one worker that works while calls are short */
+  ParSurrounding *surrounding;
 } ParThreadDispatcher;
 
-void  par_thread_dispatcher_init  (ParThreadDispatcher       *self,
-                                   ParHost                   *host,
-                                   const ParDispatcherClient *client,
-                                   ParClock                 **clock);
-void  par_thread_dispatcher_clear (ParThreadDispatcher       *self);
-guint par_thread_dispatcher_ask   (ParThreadDispatcher       *self);
-void  par_thread_dispatcher_push  (ParThreadDispatcher       *self,
-                                   guint                      n_workers);
+void     par_thread_dispatcher_init     (ParThreadDispatcher        *self,
+                                         ParHost                    *host,
+                                         const ParDispatcherClient  *client,
+                                         ParClock                  **clock);
+void     par_thread_dispatcher_clear    (ParThreadDispatcher        *self);
+guint    par_thread_dispatcher_ask      (ParThreadDispatcher        *self);
+void     par_thread_dispatcher_push     (ParThreadDispatcher        *self,
+                                         guint                       n_workers);
+void     par_thread_dispatcher_surround (ParThreadDispatcher        *self,
+                                         void                      (*function) (gpointer user_data),
+                                         gpointer                    user_data,
+                                         GDestroyNotify              destroy);
+gboolean par_thread_dispatcher_work     (void);
 
 G_END_DECLS

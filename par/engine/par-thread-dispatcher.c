@@ -225,34 +225,124 @@ work_off (ParThreadDispatcher  *self,
     self->runner = NULL;
 }
 
-static void
-work (gpointer item,
-      gpointer data)
+/* A worker until it has worked. */
+typedef struct
 {
-  ParThreadDispatcher *self = data;
-  ParAttempt *attempt = item;
+  ParThreadDispatcher *dispatcher;
+  ParAttempt *attempt;
+  gboolean has_worked;
+} ParWorker;
 
-  par_attempt_set_current (attempt);
-  par_host_lock (self->host);
+/* The worker whose surrounding the calling thread is in. */
+static GPrivate current_worker;
+
+/* With the host's lock held on entry and return. */
+static void
+work_once (ParWorker *worker)
+{
+  ParThreadDispatcher *self = worker->dispatcher;
+  ParAttempt **attempt = &worker->attempt;
+
+  worker->has_worked = TRUE;
+  par_attempt_set_current (*attempt);
   self->n_arriving--;
   self->n_workers++;
 
   /* Those that came for nothing leave, but for one that watches. */
   do
     {
-      if (is_crowded (self, &attempt) && !self->watching)
-        watch (self, &attempt);
-      work_off (self, &attempt);
+      if (is_crowded (self, attempt) && !self->watching)
+        watch (self, attempt);
+      work_off (self, attempt);
     }
-  while (is_crowded (self, &attempt) && !self->watching && is_work_waiting (self));
-
-  self->n_workers--;
-  par_dispatcher_unlock (self->host, self->client);
+  while (is_crowded (self, attempt) && !self->watching && is_work_waiting (self));
 
   par_attempt_set_current (NULL);
+  self->n_workers--;
+}
+
+/* Does the work of the worker whose surrounding calls this. Returns FALSE if that is nobody, or
+ * one that has worked. */
+gboolean
+par_thread_dispatcher_work (void)
+{
+  ParWorker *worker = g_private_get (&current_worker);
+
+  if (worker == NULL || worker->has_worked)
+    return FALSE;
+
+  par_host_lock (worker->dispatcher->host);
+  work_once (worker);
+  par_dispatcher_unlock (worker->dispatcher->host, worker->dispatcher->client);
+
+  return TRUE;
+}
+
+/* Drops what surrounds workers, or has surrounded one, with the host's lock held. */
+static void
+unuse_surrounding (ParThreadDispatcher *self,
+                   ParSurrounding      *surrounding)
+{
+  if (--surrounding->n_users > 0)
+    return;
+
+  if (surrounding->destroy != NULL)
+    self->client->discard (self->host, surrounding->user_data, surrounding->destroy);
+  g_free (surrounding);
+}
+
+static void
+work (gpointer item,
+      gpointer data)
+{
+  ParThreadDispatcher *self = data;
+  ParWorker worker = { .dispatcher = self, .attempt = item };
+  ParSurrounding *surrounding;
+
+  par_host_lock (self->host);
+  surrounding = self->surrounding;
+  if (surrounding != NULL)
+    {
+      surrounding->n_users++;
+      par_host_unlock (self->host);
+
+      g_private_set (&current_worker, &worker);
+      surrounding->function (surrounding->user_data);
+      g_private_set (&current_worker, NULL);
+
+      par_host_lock (self->host);
+      unuse_surrounding (self, surrounding);
+    }
+
+  if (!worker.has_worked)
+    work_once (&worker);
+  par_dispatcher_unlock (self->host, self->client);
 
   /* The attempt may hold the last reference to the host, and so to this dispatcher. */
-  g_object_unref (attempt);
+  g_object_unref (worker.attempt);
+}
+
+/* Surrounds the work of workers that come from now on: @function, or none, is called by each, and
+ * calls par_thread_dispatcher_work(). */
+void
+par_thread_dispatcher_surround (ParThreadDispatcher  *self,
+                                void                (*function) (gpointer user_data),
+                                gpointer              user_data,
+                                GDestroyNotify        destroy)
+{
+  ParSurrounding *surrounding = NULL;
+
+  if (function != NULL)
+    {
+      surrounding = g_new (ParSurrounding, 1);
+      *surrounding = (ParSurrounding) { function, user_data, destroy, 1 };
+    }
+
+  par_host_lock (self->host);
+  if (self->surrounding != NULL)
+    unuse_surrounding (self, self->surrounding);
+  self->surrounding = surrounding;
+  par_dispatcher_unlock (self->host, self->client);
 }
 
 static gpointer
