@@ -351,6 +351,18 @@ may_fetch (ParDriver *self)
          && (self->pulled || self->do_task != NULL);
 }
 
+/* Makes a run that next() has begun one that tells of all its requests. */
+static void
+stop_fetching (ParDriver *self)
+{
+  self->pulled = FALSE;
+  self->publisher.keep_fetched = FALSE;
+  g_queue_clear_full (&self->publisher.fetched, g_object_unref);
+  par_engine_hold_back (self->engine, FALSE);
+  if (self->pull != NULL)
+    par_engine_set_source (self->engine, TRUE);
+}
+
 /* Whether there is something for the caller that was fetched before. */
 static gboolean
 may_take_answer (ParDriver *self)
@@ -619,26 +631,45 @@ par_driver_do (ParDriver     *self,
                GCancellable  *cancellable,
                GError       **error)
 {
+  gboolean goes_on = may_fetch (self) && self->pulled;
+  gulong handler = 0;
   GThread *owner;
   gboolean success;
 
-  if (!claim (self, error))
+  if (!goes_on && !claim (self, error))
     return FALSE;
 
   if (par_engine_needs_context (self->engine) && !hold_context (self, error))
     {
-      g_atomic_int_set (&self->claimed, FALSE);
+      if (!goes_on)
+        g_atomic_int_set (&self->claimed, FALSE);
       return FALSE;
     }
 
   /* A handler may drop the last reference there is. */
   g_object_ref (self->requests);
   owner = par_engine_enter (self->engine);
-  begin_run (self, cancellable);
+  if (goes_on)
+    {
+      owner = self->pulled_owner;
+      stop_fetching (self);
+      handler = watch_cancellable (self, cancellable);
+    }
+  else
+    {
+      begin_run (self, cancellable);
+    }
+
   begin_blocking (self);
   while (!self->is_over)
-    look_and_wait (self, PAR_NEWS_MAX_SETTLED, TRUE);
+    {
+      if (goes_on && cancellable != NULL && g_cancellable_is_cancelled (cancellable))
+        par_engine_cancel (self->engine);
+      look_and_wait (self, PAR_NEWS_MAX_SETTLED, TRUE);
+    }
   end_blocking (self);
+
+  g_cancellable_disconnect (cancellable, handler);
   success = finish_run (self, TRUE, error);
   par_engine_exit (self->engine, owner, TRUE);
   g_object_unref (self->requests);

@@ -2197,6 +2197,8 @@ par_requests_work (void)
  *
  * Runs all queued requests, and those that are added meanwhile, until they have settled.
  *
+ * If [method@Requests.next] has begun a run in the caller's thread, this runs the rest of it.
+ *
  * This blocks, and emits the signals in the caller's thread. With thread requests only, it
  * dispatches nothing else of the caller's main context. With async requests, also such that are
  * added meanwhile, it iterates the caller's thread-default main context, and so dispatches all

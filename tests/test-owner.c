@@ -227,6 +227,56 @@ added_to_a_cancelled_run_settles (Fixture       *fixture,
 }
 
 static void
+do_goes_on_after_next (Fixture       *fixture,
+                       gconstpointer  data)
+{
+  g_autoptr(ParRequest) first = NULL;
+
+  g_test_summary ("do() runs the rest of what next() has begun, and next() then has no more.");
+
+  g_signal_connect (fixture->requests, "completed", G_CALLBACK (count_completed), fixture);
+  g_signal_connect (fixture->requests, "finished", G_CALLBACK (count_finished), fixture);
+  add_many (fixture, 50, succeed);
+  first = next_by_waiting (fixture);
+  g_assert_no_error (fixture->error);
+  add_many (fixture, 50, succeed);
+  g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+  g_assert_no_error (fixture->error);
+  g_assert_cmpuint (fixture->n_completed, ==, 100);
+  g_assert_cmpuint (fixture->n_finished, ==, 1);
+  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 100);
+  g_assert_false (par_requests_is_running (fixture->requests));
+
+  g_assert_cmpuint (count_next (fixture, next_by_waiting), ==, 0);
+  add_many (fixture, 3, succeed);
+  g_assert_cmpuint (count_next (fixture, next_by_waiting), ==, 3);
+}
+
+static void
+do_ends_what_next_has_begun (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(ParRequest) first = NULL;
+
+  g_test_summary ("With a cancellable that is cancelled it is the way to leave a loop of next().");
+
+  par_requests_set_concurrency (fixture->requests, 1);
+  g_signal_connect (fixture->requests, "completed", G_CALLBACK (count_completed), fixture);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  add_many (fixture, 1000, pass_gate);
+  first = next_by_waiting (fixture);
+  g_assert_no_error (fixture->error);
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (par_requests_do (fixture->requests, cancellable, &fixture->error));
+  g_assert_error (fixture->error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (fixture->n_completed, ==, 1001);
+  g_assert_cmpuint (par_requests_get_n_cancelled (fixture->requests), ==, 1000);
+  g_assert_false (par_requests_is_running (fixture->requests));
+}
+
+static void
 invoked_cb (gpointer data)
 {
   Fixture *fixture = data;
@@ -950,6 +1000,8 @@ main (int   argc,
 #define add(name, func) add_with (name, 0, func)
   add ("next-can-be-left-before-the-end", next_can_be_left_before_the_end);
   add ("added-to-a-cancelled-run-settles", added_to_a_cancelled_run_settles);
+  add ("do-goes-on-after-next", do_goes_on_after_next);
+  add ("do-ends-what-next-has-begun", do_ends_what_next_has_begun);
   add ("invoke-calls-in-the-owner", invoke_calls_in_the_owner);
   add_with ("invoke-wakes-who-waits/do", 0, invoke_wakes_who_waits);
   add_with ("invoke-wakes-who-waits/next", 1, invoke_wakes_who_waits);
