@@ -91,8 +91,7 @@ begin_pull (ParDriver *self,
       return FALSE;
     }
 
-  return par_engine_begin_pull (self->engine, again,
-                                self->publisher.keep_fetched ? 0 : PAR_NEWS_MAX_SETTLED);
+  return par_engine_begin_pull (self->engine, again, self->publisher.keep_fetched);
 }
 
 /* Has the source add requests, if few are queued. */

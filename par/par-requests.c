@@ -1754,11 +1754,19 @@ has_handlers (ParRequests *self)
   return g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) != 0;
 }
 
+/* Of one property or of all: g_signal_has_handler_pending() would look for one of them. */
+static gboolean
+wants_counts (gpointer self)
+{
+  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_UNBLOCKED,
+                                signals[SIGNAL_NOTIFY], 0, NULL, NULL, NULL) != 0;
+}
+
 static gboolean
 wants_rows (ParRequests *self)
 {
   return g_signal_has_handler_pending (self, signals[SIGNAL_ITEMS_CHANGED], 0, TRUE)
-         || g_signal_has_handler_pending (self, signals[SIGNAL_NOTIFY], 0, TRUE);
+         || wants_counts (self);
 }
 
 static guint64

@@ -226,6 +226,41 @@ added_to_a_cancelled_run_settles (Fixture       *fixture,
   g_assert_cmpuint (fixture->n_destroyed, ==, 1);
 }
 
+static gboolean
+add_one_and_wait (ParRequests  *requests,
+                  gpointer      user_data,
+                  GError      **error)
+{
+  Fixture *fixture = user_data;
+  guint64 n_added = par_requests_add_thread (requests, succeed, NULL, NULL) + 1;
+
+  for (;;)
+    {
+      g_autoptr(ParStats) stats = par_requests_get_stats (requests);
+
+      if (par_stats_get_n_succeeded (stats) == n_added)
+        break;
+      g_thread_yield ();
+    }
+  g_assert_cmpuint (n_added - fixture->n_completed, <=, 4);
+
+  return n_added < 100;
+}
+
+static void
+source_is_not_pulled_ahead_of_what_is_told (Fixture       *fixture,
+                                            gconstpointer  data)
+{
+  g_test_summary ("A source that is slower than its requests, so that none is ever queued, is not "
+                  "pulled to its end before any is told of.");
+
+  par_requests_set_concurrency (fixture->requests, 4);
+  g_signal_connect (fixture->requests, "completed", G_CALLBACK (count_completed), fixture);
+  par_requests_set_source (fixture->requests, add_one_and_wait, fixture, NULL);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  g_assert_cmpuint (fixture->n_completed, ==, 100);
+}
+
 static void
 do_goes_on_after_next (Fixture       *fixture,
                        gconstpointer  data)
@@ -1000,6 +1035,7 @@ main (int   argc,
 #define add(name, func) add_with (name, 0, func)
   add ("next-can-be-left-before-the-end", next_can_be_left_before_the_end);
   add ("added-to-a-cancelled-run-settles", added_to_a_cancelled_run_settles);
+  add ("source-is-not-pulled-ahead-of-what-is-told", source_is_not_pulled_ahead_of_what_is_told);
   add ("do-goes-on-after-next", do_goes_on_after_next);
   add ("do-ends-what-next-has-begun", do_ends_what_next_has_begun);
   add ("invoke-calls-in-the-owner", invoke_calls_in_the_owner);

@@ -233,6 +233,31 @@ cancelled_rows_are_consistent (Fixture       *fixture,
   g_assert_cmpuint (par_requests_get_n_cancelled (fixture->requests), ==, 10000);
 }
 
+static void
+count_cb (ParRequests *requests,
+          GParamSpec  *pspec,
+          guint       *n_told)
+{
+  ++*n_told;
+}
+
+static void
+one_property_is_told_of (Fixture       *fixture,
+                         gconstpointer  data)
+{
+  guint n_told = 0;
+
+  g_test_summary ("Who listens to one property only is told of requests as they are added.");
+
+  g_signal_handlers_disconnect_by_data (fixture->requests, fixture);
+  g_signal_connect (fixture->requests, "notify::n-requests", G_CALLBACK (count_cb), &n_told);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  g_assert_cmpuint (n_told, ==, 1);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  g_assert_cmpuint (n_told, ==, 2);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -249,6 +274,7 @@ main (int   argc,
   add ("removed-rows-are-consistent/unbounded", 0, removed_rows_are_consistent);
   add ("copies-are-consistent", 0, copies_are_consistent);
   add ("cancelled-rows-are-consistent", 0, cancelled_rows_are_consistent);
+  add ("one-property-is-told-of", 0, one_property_is_told_of);
 #undef add
 
   return g_test_run ();

@@ -109,7 +109,7 @@ void       par_engine_set_source      (ParEngine             *self,
                                        gboolean               has_source);
 gboolean   par_engine_begin_pull      (ParEngine             *self,
                                        gboolean               again,
-                                       guint                  max_unseen);
+                                       gboolean               is_fetched);
 void       par_engine_end_pull        (ParEngine             *self,
                                        gboolean               is_same);
 void       par_engine_rest_source     (ParEngine             *self);

@@ -903,19 +903,19 @@ par_engine_set_source (ParEngine *self,
   par_host_unlock (host_of (self));
 }
 
-/* Whether the source is to be called: since few are queued, or, @again, until enough are. With more
- * than @max_unseen that the owner has not seen it looks first. par_engine_end_pull() is to
- * follow. */
+/* Whether the source is to be called: since few are queued, or, @again, until enough are. Where
+ * requests are fetched, what has settled goes before. par_engine_end_pull() is to follow. */
 gboolean
 par_engine_begin_pull (ParEngine *self,
                        gboolean   again,
-                       guint      max_unseen)
+                       gboolean   is_fetched)
 {
   ParScheduler *scheduler = &self->scheduler;
   gboolean wanted;
 
   par_host_lock (host_of (self));
-  wanted = scheduler->mailbox.n_unseen <= max_unseen && par_scheduler_wants_pull (scheduler, again);
+  wanted = par_scheduler_wants_pull (scheduler, again)
+           && !(is_fetched && scheduler->mailbox.n_unseen > 0);
   scheduler->pulling |= wanted;
   scheduler->pull_published = scheduler->n_published;
   scheduler->pull_settled = scheduler->mailbox.n_settled;

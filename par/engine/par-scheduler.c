@@ -642,15 +642,16 @@ may_pull (ParScheduler *self)
 }
 
 /* Whether the source is to be pulled: since few requests are queued, or, @pulling, until enough
- * are. */
+ * are. Those that have settled meanwhile count, else a source slower than the requests would be
+ * pulled to its end before any is told of. */
 gboolean
 par_scheduler_wants_pull (ParScheduler *self,
                           gboolean      pulling)
 {
-  guint64 n_queued = self->figures.counts.n_queued;
+  guint64 n_ahead = self->figures.counts.n_queued + self->mailbox.n_unseen;
 
   return may_pull (self)
-         && (n_queued <= get_ahead (self) / 2 || (pulling && n_queued < get_ahead (self)));
+         && (n_ahead <= get_ahead (self) / 2 || (pulling && n_ahead < get_ahead (self)));
 }
 
 /* Tries again what a limiter has refused, of one key or of all. */
