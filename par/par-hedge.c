@@ -19,19 +19,20 @@
  *
  * Most calls to a service are quick, and a few take very long, for reasons that have nothing to do
  * with what is asked. A request whose attempts have not ended after a while gets another attempt, a
- * *hedge*, and the first success is its result. Choose it for calls that may be made twice and whose
- * slowest few in a hundred matter: for the price of a few calls more it does to them what
+ * *hedge*, and the first success is its result. Choose it for calls that may be made twice and
+ * whose slowest few in a hundred matter: for the price of a few calls more it does to them what
  * redundancy does for the price of all calls again. It does nothing for calls that are all slow
  * alike, and nothing for those that fail before they are slow: for these see [class@Retry].
  *
  * The delay is [property@Hedge:delay], or is learned: so long that of all calls a share of
- * [property@Hedge:percentile] ends sooner. It is learned from first attempts that succeeded, and from
- * those that were cut short because a hedge won, as from calls that would have taken longer.
+ * [property@Hedge:percentile] ends sooner. It is learned from first attempts that succeeded, and
+ * from those that were cut short because a hedge won, as from calls that would have taken longer.
+ * As long as it cannot be told, since few calls have ended, there are no hedges.
  *
- * Hedges have a budget. Every first attempt adds [property@Hedge:max-extra-load] of a hedge to it, up
- * to [property@Hedge:burst] hedges, so a service that has become slow for all is not asked
- * twice as much. A hedge that is refused waits for the budget, those that have waited longest
- * first, while its request runs.
+ * Hedges have a budget. Every first attempt adds [property@Hedge:max-extra-load] of a hedge to it,
+ * up to [property@Hedge:burst] hedges, so a service that has become slow for all is not asked twice
+ * as much. A hedge that is refused waits for the budget, those that have waited longest first,
+ * while its request runs.
  *
  * One `ParHedge` may be shared by several [class@Requests], which then have one budget and learn
  * from each other's calls. It knows what it has learned from one run to the next.
@@ -106,21 +107,27 @@ G_DEFINE_FINAL_TYPE (ParHedge, par_hedge, G_TYPE_OBJECT)
 static gint64
 find_delay (ParHedge *self)
 {
+  const gint64 msec = 1000;
   gint64 delay_us;
 
   if (self->delay > 0)
-    return self->delay * G_GINT64_CONSTANT (1000);
+    return self->delay * msec;
   if (self->samples == NULL || par_window_get_n (self->samples) < self->min_samples)
     return -1;
 
+  /* If so many calls are in flight for so long that it is not known, it is long. */
   delay_us = par_window_estimate (self->samples, self->percentile / 100);
-  delay_us = MAX (delay_us, self->min_delay * G_GINT64_CONSTANT (1000));
+  if (delay_us < 0 && self->max_delay == 0)
+    return -1;
+
+  delay_us = delay_us < 0 ? G_MAXINT64 : MAX (delay_us, self->min_delay * msec);
   if (self->max_delay > 0)
-    delay_us = MIN (delay_us, self->max_delay * G_GINT64_CONSTANT (1000));
+    delay_us = MIN (delay_us, self->max_delay * msec);
 
   return MAX (delay_us, MIN_DELAY_US);
 }
 
+/* Finds the delay as of the latest time that the samples know of. */
 static void
 update_delay (ParHedge *self)
 {
@@ -1089,6 +1096,67 @@ par_hedge_get_extra_load (ParHedge *self)
   return load;
 }
 
+static ParWindow *
+get_samples (ParHedge *self)
+{
+  if (self->samples == NULL)
+    self->samples = par_window_new (self->window * G_GINT64_CONSTANT (1000));
+
+  return self->samples;
+}
+
+/* The first attempt of a request starts. It may pay for hedges that wait. Returns what
+ * par_hedge_get_delay_us() does. */
+gint64
+par_hedge_deposit (ParHedge *self,
+                   gint64    now_us)
+{
+  gint64 delay_us;
+
+  g_mutex_lock (&self->lock);
+  self->n_first++;
+  grant (self, par_budget_deposit (&self->budget, par_tickets_get_n (&self->waiting)));
+  if (self->delay == 0)
+    par_window_begin (get_samples (self), now_us);
+  if (self->n_sent > 0)
+    par_notifier_queue (&self->notifier, PROP_EXTRA_LOAD);
+  update_delay (self);
+  delay_us = self->current_us;
+  g_mutex_unlock (&self->lock);
+
+  return delay_us;
+}
+
+/* The first attempt of a request has succeeded after so long, or, as a lower bound, was cut short
+ * because another one has. */
+void
+par_hedge_observe (ParHedge *self,
+                   gint64    latency_us,
+                   gboolean  is_lower_bound,
+                   gint64    now_us)
+{
+  g_mutex_lock (&self->lock);
+  if (self->delay == 0)
+    {
+      par_window_end (get_samples (self), latency_us, now_us);
+      par_window_add (self->samples, latency_us, is_lower_bound, now_us);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+/* The first attempt of a request has failed after so long, or was cancelled with its request: this
+ * tells nothing of how long calls take. */
+void
+par_hedge_ignore (ParHedge *self,
+                  gint64    latency_us,
+                  gint64    now_us)
+{
+  g_mutex_lock (&self->lock);
+  if (self->delay == 0)
+    par_window_end (get_samples (self), latency_us, now_us);
+  g_mutex_unlock (&self->lock);
+}
+
 /* The time that must have passed since the last attempt of a request started for a hedge of it to
  * be due; -1 if it is not known. */
 gint64
@@ -1105,36 +1173,6 @@ par_hedge_get_delay_us (ParHedge *self,
   g_mutex_unlock (&self->lock);
 
   return delay_us;
-}
-
-/* The first attempt of a request took so long, or, as a lower bound, was cut short after so long
- * because another attempt won. Those that failed are not to be told of. */
-void
-par_hedge_observe (ParHedge *self,
-                   gint64    latency_us,
-                   gboolean  is_lower_bound,
-                   gint64    now_us)
-{
-  g_mutex_lock (&self->lock);
-  if (self->delay == 0)
-    {
-      if (self->samples == NULL)
-        self->samples = par_window_new (self->window * G_GINT64_CONSTANT (1000));
-      par_window_add (self->samples, latency_us, is_lower_bound, now_us);
-    }
-  g_mutex_unlock (&self->lock);
-}
-
-/* A first attempt has started. It may pay for hedges that wait. */
-void
-par_hedge_deposit (ParHedge *self)
-{
-  g_mutex_lock (&self->lock);
-  self->n_first++;
-  grant (self, par_budget_deposit (&self->budget, par_tickets_get_n (&self->waiting)));
-  if (self->n_sent > 0)
-    par_notifier_queue (&self->notifier, PROP_EXTRA_LOAD);
-  g_mutex_unlock (&self->lock);
 }
 
 /* Takes a token for a hedge, if there is one. */
@@ -1253,4 +1291,16 @@ par_hedge_deliver (ParHedge *self)
       host->klass->hedge_granted (host, self, index);
       par_host_unref (host);
     }
+}
+
+guint64
+par_hedge_get_n_in_flight (ParHedge *self)
+{
+  guint64 n;
+
+  g_mutex_lock (&self->lock);
+  n = self->samples != NULL ? par_flight_get_n (&self->samples->flight) : 0;
+  g_mutex_unlock (&self->lock);
+
+  return n;
 }

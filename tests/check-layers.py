@@ -11,7 +11,7 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['version'],
     ['enums', 'enum-types', 'requests-error'],
     ['base/clock', 'base/counts', 'base/debug', 'base/notifier', 'base/trace', 'engine/host',
-     'policy/backoff', 'policy/bucket', 'policy/budget', 'policy/latency',
+     'policy/backoff', 'policy/bucket', 'policy/budget', 'policy/flight', 'policy/latency',
      'policy/tickets'],
     ['attempt', 'policy/limit', 'policy/window'],
     ['hedge', 'limiter', 'retry'],

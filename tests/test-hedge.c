@@ -4,6 +4,7 @@
 
 #include "acceptance/backend.h"
 #include "fake-host.h"
+#include "gate.h"
 #include "par-hedge-private.h"
 
 #define MSEC G_GINT64_CONSTANT (1000)
@@ -118,7 +119,8 @@ properties_can_be_constructed (Fixture       *fixture,
                         "max-extra-load", 7.5, "burst", 80, NULL);
   g_object_get (hedge, "delay", &delay, "percentile", &percentile, "min-delay", &min_delay,
                 "max-delay", &max_delay, "min-samples", &min_samples, "window", &window,
-                "max-hedges", &max_hedges, "max-extra-load", &max_extra_load, "burst", &burst, NULL);
+                "max-hedges", &max_hedges, "max-extra-load", &max_extra_load, "burst", &burst,
+                NULL);
   g_assert_cmpuint (delay, ==, 1);
   g_assert_cmpfloat (percentile, ==, 99.5);
   g_assert_cmpuint (min_delay, ==, 2);
@@ -330,6 +332,31 @@ calls_cut_short_count_as_longer (Fixture       *fixture,
 }
 
 static void
+delay_is_unknown_while_most_are_in_flight (Fixture       *fixture,
+                                           gconstpointer  data)
+{
+  const gint64 later = START + 10 * MSEC;
+
+  g_test_summary ("The first to end are the quick ones. The longest delay allowed counts, if any.");
+
+  for (guint i = 0; i < 120; i++)
+    g_assert_cmpint (par_hedge_deposit (fixture->hedge, START), ==, -1);
+  observe (fixture->hedge, 60, 10 * MSEC, later);
+  g_assert_cmpint (par_hedge_get_delay_us (fixture->hedge, later), ==, -1);
+  par_hedge_set_max_delay (fixture->hedge, 20);
+  g_assert_cmpint (par_hedge_get_delay_us (fixture->hedge, later), ==, 20 * MSEC);
+  par_hedge_set_max_delay (fixture->hedge, 0);
+  g_assert_cmpint (par_hedge_get_delay_us (fixture->hedge, later), ==, -1);
+
+  for (guint i = 0; i < 60; i++)
+    par_hedge_ignore (fixture->hedge, 12 * MSEC, START + 12 * MSEC);
+  g_assert_cmpfloat_with_epsilon (par_hedge_get_delay_us (fixture->hedge, START + 12 * MSEC),
+                                  10 * MSEC, 100);
+  g_assert_cmpint (par_hedge_deposit (fixture->hedge, START + 12 * MSEC),
+                   ==, par_hedge_get_delay_us (fixture->hedge, START + 12 * MSEC));
+}
+
+static void
 hedges_are_a_share_of_first_attempts (Fixture       *fixture,
                                       gconstpointer  data)
 {
@@ -339,7 +366,7 @@ hedges_are_a_share_of_first_attempts (Fixture       *fixture,
 
   for (guint i = 0; i < 1000; i++)
     {
-      par_hedge_deposit (fixture->hedge);
+      par_hedge_deposit (fixture->hedge, START);
       if (par_hedge_spend (fixture->hedge))
         {
           par_hedge_count_sent (fixture->hedge);
@@ -364,11 +391,11 @@ no_extra_load_no_hedge (Fixture       *fixture,
   par_hedge_set_max_extra_load (fixture->hedge, 0);
   for (guint i = 0; i < 100; i++)
     {
-      par_hedge_deposit (fixture->hedge);
+      par_hedge_deposit (fixture->hedge, START);
       g_assert_false (par_hedge_spend (fixture->hedge));
     }
   par_hedge_wait (fixture->hedge, &fixture->a->parent, 1);
-  par_hedge_deposit (fixture->hedge);
+  par_hedge_deposit (fixture->hedge, START);
   g_assert_false (par_hedge_has_granted (fixture->hedge));
   g_assert_cmpuint (par_hedge_get_n_refused (fixture->hedge), ==, 100);
 
@@ -390,7 +417,7 @@ hedges_wait_for_the_budget (Fixture       *fixture,
 
   for (guint i = 0; i < 50; i++)
     {
-      par_hedge_deposit (fixture->hedge);
+      par_hedge_deposit (fixture->hedge, START);
       g_assert_true (par_hedge_has_granted (fixture->hedge) == (i < 40 && i % 10 == 9));
       par_hedge_deliver (fixture->hedge);
       g_assert_false (par_hedge_has_granted (fixture->hedge));
@@ -412,10 +439,10 @@ nobody_waits_twice (Fixture       *fixture,
   par_hedge_wait (fixture->hedge, &fixture->a->parent, 1);
   par_hedge_wait (fixture->hedge, &fixture->a->parent, 1);
   for (guint i = 0; i < 10; i++)
-    par_hedge_deposit (fixture->hedge);
+    par_hedge_deposit (fixture->hedge, START);
   par_hedge_wait (fixture->hedge, &fixture->a->parent, 1);
   for (guint i = 0; i < 10; i++)
-    par_hedge_deposit (fixture->hedge);
+    par_hedge_deposit (fixture->hedge, START);
   par_hedge_deliver (fixture->hedge);
   g_assert_cmpstr (fixture->log->str, ==, "A1 ");
 
@@ -438,7 +465,7 @@ forgotten_tickets_are_passed_over (Fixture       *fixture,
   par_hedge_forget (fixture->hedge, &fixture->a->parent, 99);
 
   for (guint i = 0; i < 10; i++)
-    par_hedge_deposit (fixture->hedge);
+    par_hedge_deposit (fixture->hedge, START);
   g_assert_true (par_hedge_has_granted (fixture->hedge));
   /* Settled between the payment and the news of it. */
   par_hedge_forget (fixture->hedge, &fixture->a->parent, 1);
@@ -447,7 +474,7 @@ forgotten_tickets_are_passed_over (Fixture       *fixture,
   g_assert_cmpstr (fixture->log->str, ==, "A2 ");
 
   for (guint i = 0; i < 10; i++)
-    par_hedge_deposit (fixture->hedge);
+    par_hedge_deposit (fixture->hedge, START);
   par_hedge_forget (fixture->hedge, &fixture->a->parent, 4);
   g_assert_false (par_hedge_has_granted (fixture->hedge));
   g_assert_true (par_hedge_spend (fixture->hedge));
@@ -476,7 +503,7 @@ refunded_tokens_go_on_in_line (Fixture       *fixture,
   par_hedge_wait (fixture->hedge, &fixture->b->parent, 3);
   par_hedge_wait (fixture->hedge, &fixture->b->parent, 4);
   for (guint i = 0; i < 10; i++)
-    par_hedge_deposit (fixture->hedge);
+    par_hedge_deposit (fixture->hedge, START);
   par_hedge_deliver (fixture->hedge);
   g_assert_cmpstr (fixture->log->str, ==, "A1 A2 B3 ");
   par_hedge_forget (fixture->hedge, &fixture->b->parent, 4);
@@ -493,10 +520,10 @@ large_deposits_pay_for_several (Fixture       *fixture,
   spend_all (fixture->hedge);
   for (guint64 i = 0; i < 5; i++)
     par_hedge_wait (fixture->hedge, &fixture->b->parent, i);
-  par_hedge_deposit (fixture->hedge);
+  par_hedge_deposit (fixture->hedge, START);
   par_hedge_deliver (fixture->hedge);
   g_assert_cmpstr (fixture->log->str, ==, "B0 B1 ");
-  par_hedge_deposit (fixture->hedge);
+  par_hedge_deposit (fixture->hedge, START);
   par_hedge_deliver (fixture->hedge);
   g_assert_cmpstr (fixture->log->str, ==, "B0 B1 B2 B3 B4 ");
 }
@@ -514,7 +541,7 @@ last_reference_lets_go_of_hosts (Fixture       *fixture,
       par_hedge_wait (fixture->hedge, &fixture->b->parent, i);
     }
   for (guint i = 0; i < 30; i++)
-    par_hedge_deposit (fixture->hedge);
+    par_hedge_deposit (fixture->hedge, START);
   g_assert_finalize_object (g_steal_pointer (&fixture->hedge));
   g_assert_cmpstr (fixture->log->str, ==, "");
 }
@@ -525,7 +552,7 @@ change_figures (gpointer data)
   ParHedge *hedge = data;
 
   observe (hedge, 100, 10 * MSEC, START);
-  par_hedge_deposit (hedge);
+  par_hedge_deposit (hedge, START);
   par_hedge_get_delay_us (hedge, START);
   par_hedge_spend (hedge);
   par_hedge_count_sent (hedge);
@@ -551,7 +578,7 @@ figures_notify_at_home (Fixture       *fixture,
 {
   g_auto(GStrv) names = NULL;
 
-  g_test_summary ("Whichever thread changes them, once each, in the context of who made the hedge.");
+  g_test_summary ("Whichever thread changes them, once each, in the context of who made it.");
 
   g_signal_connect (fixture->hedge, "notify", G_CALLBACK (note_cb), fixture);
   g_thread_join (g_thread_new ("figures", change_figures, fixture->hedge));
@@ -603,7 +630,7 @@ share (gpointer data)
       guint64 index = sharer->first_index + i;
 
       par_host_lock (&sharer->host->parent);
-      par_hedge_deposit (sharer->hedge);
+      par_hedge_deposit (sharer->hedge, START + i);
       par_hedge_get_delay_us (sharer->hedge, START + i);
       par_hedge_observe (sharer->hedge, i, i % 20 == 0, START + i);
       if (par_hedge_spend (sharer->hedge))
@@ -688,6 +715,7 @@ two_threads_can_share (Fixture       *fixture,
 typedef struct
 {
   gint64 started_us;
+  gint64 last_us;     /* when its last attempt started */
   guint n_attempts;
   gint64 latency_us;  /* once it has settled */
 } Call;
@@ -708,6 +736,7 @@ typedef struct
   guint n_calls;
   guint n_started;
   GSequence *events;
+  GQueue undecided;   /* calls whose last attempt started when the delay was not known */
   gint64 now_us;
 } Engine;
 
@@ -732,18 +761,35 @@ plan (Engine *engine,
   g_sequence_insert_sorted (engine->events, g_memdup2 (&event, sizeof event), compare_events, NULL);
 }
 
+/* Plans the next hedge of a call, or of all calls that waited for the delay to be known. */
+static void
+plan_hedge (Engine *engine,
+            guint   index)
+{
+  gint64 delay_us = par_hedge_get_delay_us (engine->hedge, engine->now_us);
+
+  g_queue_push_tail (&engine->undecided, GUINT_TO_POINTER (index));
+  while (delay_us > 0 && engine->undecided.length > 0)
+    {
+      guint next = GPOINTER_TO_UINT (g_queue_pop_head (&engine->undecided));
+      gint64 left_us = engine->calls[next].last_us + delay_us - engine->now_us;
+
+      plan (engine, MAX (left_us, 0), next, 0);
+    }
+}
+
 static void
 start_attempt (Engine *engine,
                guint   index)
 {
   Call *call = &engine->calls[index];
-  gint64 delay_us = par_hedge_get_delay_us (engine->hedge, engine->now_us);
 
   call->n_attempts++;
+  call->last_us = engine->now_us;
   plan (engine, backend_get_latency (&engine->backend, index, call->n_attempts), index,
         call->n_attempts);
-  if (delay_us > 0 && call->n_attempts <= par_hedge_get_max_hedges (engine->hedge))
-    plan (engine, delay_us, index, 0);
+  if (call->n_attempts <= par_hedge_get_max_hedges (engine->hedge))
+    plan_hedge (engine, index);
 }
 
 static void
@@ -763,7 +809,7 @@ start_call (Engine *engine)
     return;
 
   engine->calls[engine->n_started].started_us = engine->now_us;
-  par_hedge_deposit (engine->hedge);
+  par_hedge_deposit (engine->hedge, engine->now_us);
   start_attempt (engine, engine->n_started++);
   par_hedge_deliver (engine->hedge);
 }
@@ -832,6 +878,7 @@ run_engine (Engine *engine,
 
   qsort (engine->calls, engine->n_calls, sizeof (Call), compare_calls);
   g_sequence_free (engine->events);
+  g_queue_clear (&engine->undecided);
 }
 
 static double
@@ -864,6 +911,100 @@ slowest_calls_become_quick (Fixture       *fixture,
   g_free (engine.calls);
 }
 
+static void
+assert_all_told_of (ParRequests *requests,
+                    ParHedge    *hedge,
+                    gboolean     expected)
+{
+  g_assert_true (par_requests_do (requests, NULL, NULL) == expected);
+  g_assert_cmpuint (par_hedge_get_n_in_flight (hedge), ==, 0);
+}
+
+static void
+first_attempts_are_told_of (Fixture       *fixture,
+                            gconstpointer  data)
+{
+  ParRequests *requests = par_requests_new ();
+  Gate gate;
+
+  g_test_summary ("By the engine, once each, whether they succeed, fail, lose, or are too late.");
+
+  gate_init (&gate);
+  g_object_set (requests, "hedge", fixture->hedge, NULL);
+  for (guint i = 0; i < 60; i++)
+    par_requests_add_thread (requests, succeed, NULL, NULL);
+  assert_all_told_of (requests, fixture->hedge, TRUE);
+  g_assert_cmpfloat (par_hedge_get_current_delay (fixture->hedge), >, 0);
+
+  for (guint i = 0; i < 10; i++)
+    par_requests_add_thread (requests, fail, NULL, NULL);
+  assert_all_told_of (requests, fixture->hedge, FALSE);
+
+  par_requests_set_redundancy (requests, 3);
+  for (guint i = 0; i < 10; i++)
+    par_requests_add_thread (requests, i % 2 == 0 ? succeed : fail, NULL, NULL);
+  assert_all_told_of (requests, fixture->hedge, FALSE);
+
+  par_requests_set_attempt_timeout (requests, 1);
+  par_requests_add_thread (requests, pass_gate, &gate, NULL);
+  assert_all_told_of (requests, fixture->hedge, FALSE);
+  par_requests_set_attempt_timeout (requests, 0);
+  par_requests_set_request_timeout (requests, 1);
+  par_requests_add_thread (requests, pass_gate_deaf, &gate, NULL);
+  assert_all_told_of (requests, fixture->hedge, FALSE);
+  par_requests_set_request_timeout (requests, 0);
+  par_requests_set_timeout (requests, 1);
+  par_requests_add_thread (requests, pass_gate, &gate, NULL);
+  assert_all_told_of (requests, fixture->hedge, FALSE);
+
+  gate_open (&gate);
+  wait_for_attempts (requests);
+  g_assert_cmpuint (par_hedge_get_n_in_flight (fixture->hedge), ==, 0);
+  g_assert_finalize_object (requests);
+  gate_clear (&gate);
+}
+
+static double
+measure_hedges (BackendKind kind,
+                double      percentile,
+                guint       n_in_flight,
+                FakeHost   *host)
+{
+  g_autoptr(ParHedge) hedge = par_hedge_new ();
+  Engine engine = { hedge, host, { kind, 3 }, .n_calls = 100000 };
+
+  par_hedge_set_percentile (hedge, percentile);
+  par_hedge_set_max_extra_load (hedge, 9);
+  par_hedge_set_max_hedges (hedge, 1);
+  run_engine (&engine, n_in_flight);
+  g_free (engine.calls);
+
+  return 100 * par_hedge_get_extra_load (hedge);
+}
+
+static void
+hedges_are_as_many_as_wanted (Fixture       *fixture,
+                              gconstpointer  data)
+{
+  static const BackendKind kinds[] = { BACKEND_TAILED, BACKEND_SPREAD, BACKEND_EXPONENTIAL };
+  static const guint n_in_flight[] = { 64, 2000 };
+
+  g_test_summary ("However many are in flight, from the first on, as if there were no budget.");
+
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      for (guint k = 0; k < G_N_ELEMENTS (n_in_flight); k++)
+        {
+          double five = measure_hedges (kinds[i], 95, n_in_flight[k], fixture->a);
+          double one = measure_hedges (kinds[i], 99, n_in_flight[k], fixture->a);
+
+          g_test_message ("%u in flight: %.2f %% and %.2f %%", n_in_flight[k], five, one);
+          g_assert_cmpfloat_with_epsilon (five, 5, 0.7);
+          g_assert_cmpfloat_with_epsilon (one, 1, 0.3);
+        }
+    }
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -883,6 +1024,7 @@ main (int   argc,
   add ("learned-delay-is-forgotten", learned_delay_is_forgotten);
   add ("jumping-clock-does-no-harm", jumping_clock_does_no_harm);
   add ("calls-cut-short-count-as-longer", calls_cut_short_count_as_longer);
+  add ("delay-is-unknown-while-most-are-in-flight", delay_is_unknown_while_most_are_in_flight);
   add ("hedges-are-a-share-of-first-attempts", hedges_are_a_share_of_first_attempts);
   add ("no-extra-load-no-hedge", no_extra_load_no_hedge);
   add ("hedges-wait-for-the-budget", hedges_wait_for_the_budget);
@@ -893,7 +1035,9 @@ main (int   argc,
   add ("last-reference-lets-go-of-hosts", last_reference_lets_go_of_hosts);
   add ("figures-notify-at-home", figures_notify_at_home);
   add ("two-threads-can-share", two_threads_can_share);
+  add ("first-attempts-are-told-of", first_attempts_are_told_of);
   add ("slowest-calls-become-quick", slowest_calls_become_quick);
+  add ("hedges-are-as-many-as-wanted", hedges_are_as_many_as_wanted);
 #undef add
 
   return g_test_run ();

@@ -279,6 +279,19 @@ observe (ParScheduler *self,
     par_hedge_observe (hedge, now_us - attempt->started_us, is_lower_bound, now_us);
 }
 
+/* Tells the hedge that a first attempt has ended without saying how long one takes. */
+static void
+ignore (ParScheduler *self,
+        ParAttempt   *attempt,
+        gint64        now_us)
+{
+  const ParRun *run = attempt->run;
+  ParHedge *hedge = run->settings.hedge;
+
+  if (G_UNLIKELY (hedge != NULL) && attempt->kind == PAR_ATTEMPT_KIND_FIRST)
+    par_hedge_ignore (hedge, now_us - attempt->started_us, now_us);
+}
+
 /* No more attempts will be made at a request: it has settled. */
 static void
 forget_plans (ParScheduler *self,
@@ -318,6 +331,8 @@ settle (ParScheduler    *self,
           /* A first attempt that lost is known to have taken at least this long. */
           if (state == PAR_REQUEST_STATE_SUCCEEDED)
             observe (self, record->attempts, TRUE, now_us);
+          else
+            ignore (self, record->attempts, now_us);
           dismiss (self, record, record->attempts);
         }
     }
@@ -751,6 +766,7 @@ par_scheduler_end (ParHost    *host,
       else
         {
           self->figures.n_attempts_failed++;
+          ignore (self, attempt, now_us);
           if (G_UNLIKELY (attempt->retry_after_ms > 0))
             put_off (record, now_us + (gint64) attempt->retry_after_ms * 1000);
           fail_attempt (self, record, attempt->index, attempt->is_fatal, &outcome, now_us);
@@ -839,7 +855,8 @@ start_request (ParScheduler *self,
 
 /* Pays what a first attempt earns for later ones. */
 static void
-deposit (ParScheduler *self)
+deposit (ParScheduler *self,
+         gint64        now_us)
 {
   const ParRunSettings *settings = &self->run->settings;
 
@@ -847,7 +864,7 @@ deposit (ParScheduler *self)
     par_retry_deposit (settings->retry);
   if (G_UNLIKELY (settings->hedge != NULL))
     {
-      par_hedge_deposit (settings->hedge);
+      par_hedge_deposit (settings->hedge, now_us);
       if (par_hedge_has_granted (settings->hedge))
         {
           if (self->granting_hedge == NULL)
@@ -860,12 +877,13 @@ deposit (ParScheduler *self)
 static void
 count_kind (ParScheduler   *self,
             ParRecord      *record,
-            ParAttemptKind  kind)
+            ParAttemptKind  kind,
+            gint64          now_us)
 {
   switch (kind)
     {
     case PAR_ATTEMPT_KIND_FIRST:
-      deposit (self);
+      deposit (self, now_us);
       break;
 
     case PAR_ATTEMPT_KIND_COPY:
@@ -925,7 +943,7 @@ start_attempt (ParScheduler   *self,
 {
   if (kind == PAR_ATTEMPT_KIND_FIRST)
     start_request (self, record, index, now_us);
-  count_kind (self, record, kind);
+  count_kind (self, record, kind, now_us);
 
   record->n_attempts++;
   record->n_out++;
@@ -1511,6 +1529,7 @@ expire_attempt (ParScheduler *self,
   par_value_take_error (&outcome,
                         new_timeout_error (index, self->run->settings.attempt_timeout));
   attempt->expired = TRUE;
+  ignore (self, attempt, now_us);
   dismiss (self, attempt->record, attempt);
   fail_attempt (self, attempt->record, index, FALSE, &outcome, now_us);
 }

@@ -24,6 +24,7 @@ void   par_latency_remove       (ParLatency       *self,
                                  const ParLatency *other);
 gint64 par_latency_get_quantile (const ParLatency *self,
                                  double            share);
+guint  par_latency_get_bucket   (gint64            duration_us);
 gint64 par_latency_get_middle   (guint             bucket);
 
 G_END_DECLS

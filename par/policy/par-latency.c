@@ -9,24 +9,12 @@
 #define SUB_BITS 6
 #define SUB_COUNT (1 << SUB_BITS)
 
-/* Values below 128 have a bucket of their own; above, the seven leading bits name the bucket. */
-static guint
-bucket_of (guint64 value)
-{
-  int shift = (int) g_bit_storage (value) - (SUB_BITS + 1);
-
-  if (shift <= 0)
-    return value;
-
-  return MIN (shift * SUB_COUNT + (value >> shift), PAR_LATENCY_N_BUCKETS - 1);
-}
-
 void
 par_latency_add (ParLatency *self,
                  gint64      duration_us)
 {
   self->n_values++;
-  self->buckets[bucket_of (MAX (duration_us, 0))]++;
+  self->buckets[par_latency_get_bucket (duration_us)]++;
 }
 
 /* Adds all the values of @other. */
@@ -69,6 +57,19 @@ par_latency_get_quantile (const ParLatency *self,
     }
 
   g_return_val_if_reached (-1);
+}
+
+/* Values below 128 have a bucket of their own; above, the seven leading bits name the bucket. */
+guint
+par_latency_get_bucket (gint64 duration_us)
+{
+  guint64 value = MAX (duration_us, 0);
+  int shift = (int) g_bit_storage (value) - (SUB_BITS + 1);
+
+  if (shift <= 0)
+    return value;
+
+  return MIN (shift * SUB_COUNT + (value >> shift), PAR_LATENCY_N_BUCKETS - 1);
 }
 
 /* The duration in the middle of a bucket, which stands for all in it. */

@@ -168,7 +168,7 @@ par_limit_call (ParLimit *self,
     return NULL;
 
   n_free = count_free (self, now_us);
-  for (GList *place = self->waiting.head; place != NULL && n_free > 0; place = place->next, n_free--)
+  for (GList *place = self->waiting.head; place != NULL && n_free > 0; place = place->next)
     {
       ParWaiter *waiter = place->data;
 
@@ -177,6 +177,7 @@ par_limit_call (ParLimit *self,
           waiter->is_called = TRUE;
           return waiter->owner;
         }
+      n_free--;
     }
 
   return NULL;

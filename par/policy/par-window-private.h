@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "par-flight-private.h"
 #include "par-latency-private.h"
 
 G_BEGIN_DECLS
@@ -17,20 +18,22 @@ typedef struct
   ParLatency bounds;
 } ParSamples;
 
-/* The durations of the recent past. It takes some 300 KB, most of which is never touched, and no
- * more, whatever comes. */
+/* The durations of the recent past, and of the calls that are in flight. It takes some 300 KB, most
+ * of which is never touched, and no more, whatever comes. */
 typedef struct
 {
   gint64 length_us;
   gint64 part_us;     /* how long a part is */
   gint64 part;        /* the current one, counted from the beginning of time */
-  guint64 n_changes;  /* how many samples have come or gone, ever */
+  guint64 n_changes;  /* how many samples have come or gone, and calls have ended, ever */
 
   /* The last estimate: of which share, and after how many changes. */
   double share;
   gint64 estimate_us;
   guint64 n_changes_estimated;
 
+  gint64 now_us;      /* the latest time there was */
+  ParFlight flight;
   ParSamples all;
   ParSamples parts[PAR_WINDOW_N_PARTS];  /* by their number, modulo */
 } ParWindow;
@@ -39,6 +42,11 @@ ParWindow *par_window_new          (gint64           length_us);
 void       par_window_set_length   (ParWindow       *self,
                                     gint64           length_us);
 void       par_window_advance      (ParWindow       *self,
+                                    gint64           now_us);
+void       par_window_begin        (ParWindow       *self,
+                                    gint64           now_us);
+void       par_window_end          (ParWindow       *self,
+                                    gint64           duration_us,
                                     gint64           now_us);
 void       par_window_add          (ParWindow       *self,
                                     gint64           duration_us,

@@ -63,7 +63,9 @@ par_window_set_length (ParWindow *self,
   old = g_memdup2 (self, sizeof *self);
   memset (self, 0, sizeof *self);
   set_length (self, length_us);
-  self->part = old->part * old->part_us / self->part_us;
+  self->now_us = old->now_us;
+  self->flight = old->flight;
+  self->part = self->now_us / self->part_us;
   self->n_changes = old->n_changes + count (&old->all);
 
   for (gint64 i = MAX (old->part - PAR_WINDOW_N_PARTS + 1, 0); i <= old->part; i++)
@@ -88,12 +90,34 @@ par_window_advance (ParWindow *self,
 {
   gint64 part = now_us / self->part_us;
 
+  self->now_us = MAX (self->now_us, now_us);
   if (G_LIKELY (part <= self->part))
     return;
 
+  par_flight_forget (&self->flight, now_us - self->length_us);
   for (gint64 i = MAX (self->part + 1, part - PAR_WINDOW_N_PARTS + 1); i <= part; i++)
     forget (self, get_part (self, i));
   self->part = part;
+}
+
+/* A call begins. */
+void
+par_window_begin (ParWindow *self,
+                  gint64     now_us)
+{
+  par_window_advance (self, now_us);
+  par_flight_begin (&self->flight, self->now_us);
+}
+
+/* A call that began so long ago has ended, in whatever way. */
+void
+par_window_end (ParWindow *self,
+                gint64     duration_us,
+                gint64     now_us)
+{
+  par_window_advance (self, now_us);
+  par_flight_end (&self->flight, now_us - duration_us);
+  self->n_changes++;
 }
 
 /* Adds a duration that was seen just now: or, as a lower bound, one that was cut short and would
@@ -120,13 +144,38 @@ par_window_get_n (const ParWindow *self)
   return count (&self->all);
 }
 
-/* The duration that this share of all, from 0 to 1, will not exceed; -1 with no samples.
+/* Counts the calls in flight that have not lasted for as long as what is in @bucket, of the first
+ * @n_groups, from which it takes them. All of a group are taken to be as old as its oldest: were
+ * they taken to be younger, the longest samples would look as if nothing had lasted longer. */
+static guint64
+count_younger (const ParWindow *self,
+               guint            bucket,
+               guint           *n_groups)
+{
+  guint64 n = 0;
+
+  while (*n_groups > 0)
+    {
+      const ParFlightGroup *group = &self->flight.groups[*n_groups - 1];
+
+      if (par_latency_get_bucket (self->now_us - group->since_us) >= bucket)
+        break;
+
+      n += group->n;
+      *n_groups -= 1;
+    }
+
+  return n;
+}
+
+/* The duration that this share of all, from 0 to 1, will not exceed. -1 if it is not known: there
+ * are no samples, or so many calls are in flight that have lasted longer than any sample.
  *
  * This is the estimate of Kaplan and Meier: of those that have lasted for so long, whatever became
  * of them, some share ends just then; what is left of all is the product of what each such moment
- * leaves. One that was cut short is among those that lasted, for as long as it did. To leave it out
- * would be to count fast calls only, and to take it for a duration would be as wrong: either makes
- * hedges too early, those cut more calls short, and so on.
+ * leaves. One that was cut short is among those that lasted, for as long as it did, and so is one
+ * in flight. To leave these out would be to count fast calls only, and to take them for durations
+ * would be as wrong: either makes hedges too early, those cut more calls short, and so on.
  *
  * Where so many were cut short that the tail is not known, it is at least as long as the longest
  * of them. */
@@ -136,18 +185,20 @@ par_window_get_quantile (const ParWindow *self,
 {
   const ParLatency *values = &self->all.values;
   const ParLatency *bounds = &self->all.bounds;
-  guint64 n_lasting = count (&self->all);
+  guint64 n_seen = count (&self->all);
+  guint64 n_lasting = n_seen + par_flight_get_n (&self->flight);
+  guint n_groups = self->flight.n_groups;
   double left = 1;
   double wanted;
   gint64 longest_us = -1;
 
-  if (n_lasting == 0)
+  if (n_seen == 0)
     return -1;
 
   /* The next call falls into any of the n + 1 gaps between n that were seen. So it is gaps that
    * are counted, and to the nearest one, else few samples would give too many or too few calls
    * that exceed the quantile. */
-  wanted = 1 - (share * (n_lasting + 1) - 0.5) / n_lasting;
+  wanted = 1 - (share * (n_seen + 1) - 0.5) / n_seen;
 
   for (guint i = 0; i < PAR_LATENCY_N_BUCKETS && n_lasting > 0; i++)
     {
@@ -158,19 +209,20 @@ par_window_get_quantile (const ParWindow *self,
         continue;
 
       longest_us = par_latency_get_middle (i);
+      n_lasting -= count_younger (self, i, &n_groups);
       left *= 1 - n_ended / (double) n_lasting;
       /* What should be equal may come out a little above. */
       if (n_ended > 0 && left <= wanted + 1e-9)
-        break;
+        return longest_us;
 
       n_lasting -= n_ended + n_cut_short;
     }
 
-  return longest_us;
+  return n_lasting > 0 ? -1 : longest_us;
 }
 
-/* The same, in a time that does not matter: as it was a few samples ago, of each hundred one or two,
- * since to look through all buckets takes some microseconds. */
+/* The same, in a time that does not matter: as it was a few samples ago, of each hundred one or
+ * two, since to look through all buckets takes some microseconds. */
 gint64
 par_window_estimate (ParWindow *self,
                      double     share)
