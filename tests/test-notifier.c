@@ -198,6 +198,21 @@ nobody_listens_nothing_is_done (Fixture       *fixture,
 }
 
 static void
+who_listens_to_one_property_is_told (Fixture       *fixture,
+                                     gconstpointer  data)
+{
+  g_test_summary ("As bindings and most programs do.");
+
+  g_signal_connect (fixture->thing, "notify::right", G_CALLBACK (notify_cb), fixture);
+  change (fixture->thing, PROP_LEFT);
+  run_context (fixture);
+  g_assert_cmpstr (fixture->told->str, ==, "");
+  change (fixture->thing, PROP_RIGHT);
+  run_context (fixture);
+  g_assert_cmpstr (fixture->told->str, ==, "right ");
+}
+
+static void
 changes_wait_for_what_is_urgent (Fixture       *fixture,
                                  gconstpointer  data)
 {
@@ -338,6 +353,7 @@ main (int   argc,
   add ("changes-are-told-in-the-context", changes_are_told_in_the_context);
   add ("many-changes-are-told-once", many_changes_are_told_once);
   add ("nobody-listens-nothing-is-done", nobody_listens_nothing_is_done);
+  add ("who-listens-to-one-property-is-told", who_listens_to_one_property_is_told);
   add ("changes-wait-for-what-is-urgent", changes_wait_for_what_is_urgent);
   add ("settings-are-told-at-once-at-home", settings_are_told_at_once_at_home);
   add ("changes-in-a-handler-are-told", changes_in_a_handler_are_told);

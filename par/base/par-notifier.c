@@ -93,6 +93,15 @@ attach_source (ParNotifier *self)
   g_source_attach (self->source, self->context);
 }
 
+/* Whether anybody listens to any property: g_signal_has_handler_pending() would see those only who
+ * listen to one, or only those who listen to all. */
+static gboolean
+is_heard (ParNotifier *self)
+{
+  return g_signal_handler_find (self->object, G_SIGNAL_MATCH_ID, self->signal, 0, NULL, NULL, NULL)
+         != 0;
+}
+
 /* Notes, with the lock held, that a property has changed, if anybody listens. */
 void
 par_notifier_queue (ParNotifier *self,
@@ -100,8 +109,7 @@ par_notifier_queue (ParNotifier *self,
 {
   gboolean is_armed = self->changed != 0;
 
-  if ((self->changed & (1u << property)) != 0
-      || !g_signal_has_handler_pending (self->object, self->signal, 0, TRUE))
+  if ((self->changed & (1u << property)) != 0 || !is_heard (self))
     return;
 
   self->changed |= 1u << property;
