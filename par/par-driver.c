@@ -20,7 +20,7 @@ struct _ParPull
 
 typedef struct
 {
-  GSource source;
+  ParOwnerSource parent;
   GWeakRef requests;
   ParDriver *driver;  /* for as long as there is a reference to the requests */
 } ParDriverSource;
@@ -207,6 +207,7 @@ source_finalize (GSource *source)
 }
 
 static GSourceFuncs source_funcs = {
+  .prepare = par_owner_prepare,
   .dispatch = source_dispatch,
   .finalize = source_finalize,
 };

@@ -14,6 +14,13 @@ typedef enum
   PAR_OWNER_ASLEEP,   /* must be woken */
 } ParOwnerState;
 
+/* The source by which an owner waits that is not in a call. */
+typedef struct
+{
+  GSource parent;
+  int is_due;  /* atomic: it is to be dispatched, whatever time it is */
+} ParOwnerSource;
+
 /* Whom the engine tells what has happened: a thread that waits in a call, or by a source of a
  * main context. All calls are made with the host's lock held. */
 typedef struct
@@ -28,7 +35,7 @@ typedef struct
   gboolean in_call;   /* it waits on the condition, else by the source */
   gboolean has_left;  /* a do() has returned, and nobody may be looking */
   GCond cond;
-  GSource *source;
+  GSource *source;    /* a ParOwnerSource */
   GCond handover;
 
   int n_publishing;   /* atomic: the owner is telling something */
@@ -47,9 +54,12 @@ void     par_owner_wait           (ParOwner      *self,
 void     par_owner_rest           (ParOwner      *self,
                                    ParOwnerState  state,
                                    gint64         until_us);
+gboolean par_owner_prepare        (GSource       *source,
+                                   int           *timeout);
 gboolean par_owner_start_dispatch (ParOwner      *self,
                                    GSource       *source,
                                    gboolean       is_bound);
+void     par_owner_ready_source   (ParOwner      *self);
 
 /* Has the owner look. While work is queued that can wait for the end of its nap, unless it is
  * @urgent. */
@@ -65,7 +75,7 @@ par_owner_wake (ParOwner *self,
   if (self->in_call)
     g_cond_signal (&self->cond);
   else if (self->source != NULL)
-    g_source_set_ready_time (self->source, 0);
+    par_owner_ready_source (self);
 }
 
 /* Has the owner look at @when_us, if it would not by then. */

@@ -88,6 +88,28 @@ par_owner_rest (ParOwner      *self,
     par_clock_arm (*self->clock, self->source, until_us);
 }
 
+/* Has the source dispatched. In the thread that iterates its context, it is asked before that thread
+ * sleeps; to set its time would write to a file each time to wake the thread, which takes longer
+ * than all the rest of a short async call. */
+void
+par_owner_ready_source (ParOwner *self)
+{
+  if (g_main_context_is_owner (g_source_get_context (self->source)))
+    g_atomic_int_set (&((ParOwnerSource *) self->source)->is_due, TRUE);
+  else
+    g_source_set_ready_time (self->source, 0);
+}
+
+/* Of the source. */
+gboolean
+par_owner_prepare (GSource *source,
+                   int     *timeout)
+{
+  *timeout = -1;
+
+  return g_atomic_int_get (&((ParOwnerSource *) source)->is_due);
+}
+
 /* Called by the source. Returns FALSE if somebody else is the owner now; with @is_bound no other
  * thread than the owner there is may become it. */
 gboolean
@@ -95,6 +117,7 @@ par_owner_start_dispatch (ParOwner *self,
                           GSource  *source,
                           gboolean  is_bound)
 {
+  g_atomic_int_set (&((ParOwnerSource *) source)->is_due, FALSE);
   if (self->source != source)
     return FALSE;
 
