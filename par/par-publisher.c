@@ -369,7 +369,8 @@ par_publisher_dispatch (ParPublisher *self,
     collect (self, max_settled);
 
   cancel_attempts (self);
-  look_for_listeners (self);
+  if (self->n_done < news->n_settled)
+    look_for_listeners (self);
   tell_starts (self);
   while (self->n_done < news->n_settled)
     {

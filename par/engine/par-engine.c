@@ -226,11 +226,14 @@ attempt_returned (ParHost  *host,
   ParAttempt *attempt = attempt_data;
 
   par_host_lock (host);
-  if (!attempt->ended)
+  if (attempt->ended)
     {
-      par_scheduler_end (host, attempt, par_clock_now (self->scheduler.clock));
-      attempt->ended = TRUE;
+      par_host_unlock (host);
+      return;
     }
+
+  par_scheduler_end (host, attempt, par_clock_now (self->scheduler.clock));
+  attempt->ended = TRUE;
   start_and_unlock (self);
 }
 

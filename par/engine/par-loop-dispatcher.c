@@ -19,13 +19,14 @@ par_loop_dispatcher_init (ParLoopDispatcher          *self,
 
 /* The function of *@attempt has been called, and the host's lock is held, on return too. If there
  * is a result the attempt has ended; else it is in the hands of whoever kept it, and ends when
- * that returns one, or drops it. */
+ * that returns one, or drops it: then *@attempt is a new one, or NULL if none is needed now. */
 static void
 end_call (ParLoopDispatcher  *self,
           ParAttempt        **attempt,
           gint64              now_us)
 {
   ParAttempt *called = *attempt;
+  gboolean has_more;
 
   /* Who returns a result in another thread sees this, or is seen here. */
   g_atomic_int_set (&called->in_call, FALSE);
@@ -37,8 +38,9 @@ end_call (ParLoopDispatcher  *self,
       return;
     }
 
+  has_more = self->client->count_waiting (self->host) > 0;
   par_host_unlock (self->host);
-  *attempt = par_attempt_new (self->host, TRUE);
+  *attempt = has_more ? par_attempt_new (self->host, TRUE) : NULL;
   g_object_unref (called);
   par_host_lock (self->host);
 }
@@ -58,7 +60,7 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
   gpointer user_data;
 
   par_host_lock (self->host);
-  for (guint i = 0; i < max_starts; i++)
+  for (guint i = 0; i < max_starts && attempt != NULL; i++)
     {
       GError *error = NULL;
 
@@ -80,5 +82,5 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
     }
   par_dispatcher_unlock (self->host, self->client);
 
-  g_object_unref (attempt);
+  g_clear_object (&attempt);
 }

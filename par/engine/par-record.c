@@ -101,6 +101,7 @@ par_records_get_position (ParRecords *self,
                           guint64     index)
 {
   guint64 start = index - index % CHUNK_SIZE;
+  ParChunk *last = *chunk_of (self, index);
   guint64 position = 0;
 
   /* Nothing was ever removed, so rows are indexes. */
@@ -115,10 +116,7 @@ par_records_get_position (ParRecords *self,
         position += chunk->n_rows;
     }
   for (guint64 at = start; at < index; at++)
-    {
-      if (!par_records_get (self, at)->removed)
-        position++;
-    }
+    position += !last->records[at % CHUNK_SIZE].removed;
 
   return position;
 }
