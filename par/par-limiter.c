@@ -25,9 +25,10 @@ struct _ParPermit
  * [property@Requests:concurrency] bounds what one [class@Requests] does. A limiter bounds what
  * several of them do together: choose it for a service that all parts of a program share, and that
  * allows so many connections, [property@Limiter:concurrency], or so many calls in a second,
- * [property@Limiter:rate]. With [property@Limiter:per-key] each [property@Request:key] has the limit
- * to itself: six connections to each host, say. A request whose key has come to its limit waits,
- * and others go before it. A [class@Requests] gets its turn however many requests another has.
+ * [property@Limiter:rate]. With [property@Limiter:per-key] each [property@Request:key] has the
+ * limit to itself: six connections to each host, say. A request whose key has come to its limit
+ * waits, and others go before it. A [class@Requests] gets its turn however many requests another
+ * has.
  *
  * Every attempt counts, copies, hedges and retries as well, from its start until its function has
  * returned, also one that has been cancelled and does not care.
@@ -41,8 +42,8 @@ struct _ParPermit
  *
  * ## Threads
  *
- * A `ParLimiter` may be used in any thread. Its figures, and settings that other threads change, are
- * notified in the main context that was the thread-default one where it was made, when nothing
+ * A `ParLimiter` may be used in any thread. Its figures, and settings that other threads change,
+ * are notified in the main context that was the thread-default one where it was made, when nothing
  * more urgent is to be done there, once for any number of changes.
  *
  * Since: 0.1
@@ -110,7 +111,8 @@ count_waiting (ParLimiter *self,
   par_notifier_queue (&self->notifier, PROP_N_WAITING);
 }
 
-/* Calls a host, which takes a reference to it or, @given, takes over that of its place in a line. */
+/* Calls a host. That takes a reference to it or, @is_given, takes over that of its place in a
+ * line. */
 static void
 call (ParLimiter *self,
       gpointer    host,
@@ -355,8 +357,8 @@ par_limiter_class_init (ParLimiterClass *klass)
    *
    * How many attempts may start in a second.
    *
-   * If 0, there is no bound. One every minute is 1/60. The bound holds for any second, not for those
-   * of the clock only: no more start in it than this and [property@Limiter:burst].
+   * If 0, there is no bound. One every minute is 1/60. The bound holds for any second, not for
+   * those of the clock only: no more start in it than this and [property@Limiter:burst].
    *
    * Since: 0.1
    */
@@ -729,9 +731,9 @@ par_limiter_get_n_waiting (ParLimiter *self)
   return n_waiting;
 }
 
-/* Takes all that an attempt with this key, or NULL, needs to start, or nothing. Returns NULL if it is
- * refused: then the host stands in line, and @retry_at_us is the time at which it is to ask again,
- * or -1 if it will be called. A NULL host stands in no line, and will not be called. */
+/* Takes all that an attempt with this key, or NULL, needs to start, or nothing. Returns NULL if it
+ * is refused: then the host stands in line, and @retry_at_us is the time at which it is to ask
+ * again, or -1 if it will be called. A NULL host stands in no line, and will not be called. */
 ParPermit *
 par_limiter_acquire (ParLimiter *self,
                      ParHost    *host,
@@ -886,8 +888,8 @@ leave_lines (ParLimiter *self,
   g_mutex_unlock (&self->lock);
 }
 
-/* The host has been called, and has looked, or cannot look now: where it was its turn and it has not
- * asked, somebody else's comes. Where it was refused again it keeps its place. */
+/* The host has been called, and has looked, or cannot look now: where it was its turn and it has
+ * not asked, somebody else's comes. Where it was refused again it keeps its place. */
 void
 par_limiter_pass (ParLimiter *self,
                   ParHost    *host,

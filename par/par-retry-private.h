@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* What an engine asks and tells. All may be called with the host's lock held: they take a few lines'
- * time, and call nobody.
+/* What an engine asks and tells. All may be called with the host's lock held: they take a few
+ * lines' time, and call nobody.
  *
  * A token that was spent is in the hands of the engine, which either starts a retry and counts it
  * as sent, or refunds the token. */

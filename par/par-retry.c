@@ -16,20 +16,21 @@
  *
  * Makes a call again when it has failed.
  *
- * A request all of whose attempts have failed gets another attempt after a while, a *retry*.
- * Choose it for calls that may be made twice and that fail for a moment now and then: a connection
- * that was reset, a service that is being restarted or has too much to do. It does nothing for calls
- * that are slow, see [class@Hedge], and only harm for those whose error will be the same next time.
+ * A request all of whose attempts have failed gets another attempt after a while, a *retry*. Choose
+ * it for calls that may be made twice and that fail for a moment now and then: a connection that
+ * was reset, a service that is being restarted or has too much to do. It does nothing for calls
+ * that are slow, see [class@Hedge], and only harm for those whose error will be the same next time:
+ * end these with [method@Attempt.return_fatal_error].
  *
- * The first retry comes after [property@Retry:initial-delay] at most, each further one after a delay
- * that is [property@Retry:multiplier] times as long, up to [property@Retry:max-delay]. How much of
- * the delay is waited is left to chance, so that those who failed together do not come back
- * together: see [property@Retry:jitter]. While a request waits, its place among those in flight
- * is free for another.
+ * The first retry comes after [property@Retry:initial-delay] at most, each further one after a
+ * delay that is [property@Retry:multiplier] times as long, up to [property@Retry:max-delay]. How
+ * much of the delay is waited is left to chance, so that those who failed together do not come back
+ * together: see [property@Retry:jitter]. While a request waits, its place among those in flight is
+ * free for another.
  *
- * Retries have a budget. Every first attempt adds [property@Retry:max-extra-load] of a retry to it, up
- * to [property@Retry:burst] retries, so a service that is down is not asked four times as often. A
- * request that has failed when the budget has nothing left gets no retry. A small script never
+ * Retries have a budget. Every first attempt adds [property@Retry:max-extra-load] of a retry to it,
+ * up to [property@Retry:burst] retries, so a service that is down is not asked four times as often.
+ * A request that has failed when the budget has nothing left gets no retry. A small script never
  * notices.
  *
  * One `ParRetry` may be shared by several [class@Requests], which then have one budget.

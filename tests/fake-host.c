@@ -31,7 +31,8 @@ fake_host_hedge_granted (ParHost  *host,
                          gpointer  hedge,
                          guint64   index)
 {
-  g_autofree char *news = g_strdup_printf ("%c%" G_GUINT64_FORMAT, ((FakeHost *) host)->name, index);
+  FakeHost *self = (FakeHost *) host;
+  g_autofree char *news = g_strdup_printf ("%c%" G_GUINT64_FORMAT, self->name, index);
 
   hear (host, hedge, index, news);
 }

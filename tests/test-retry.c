@@ -89,7 +89,8 @@ properties_can_be_constructed (Fixture       *fixture,
   g_test_summary ("All of them, as other languages do; and the budget is full.");
 
   retry = g_object_new (PAR_TYPE_RETRY, "max-retries", 1, "initial-delay", 2, "max-delay", 3,
-                        "multiplier", 4.5, "jitter", 0.5, "max-extra-load", 6.5, "burst", 700, NULL);
+                        "multiplier", 4.5, "jitter", 0.5, "max-extra-load", 6.5, "burst", 700,
+                        NULL);
   g_object_get (retry, "max-retries", &max_retries, "initial-delay", &initial_delay, "max-delay",
                 &max_delay, "multiplier", &multiplier, "jitter", &jitter, "max-extra-load",
                 &max_extra_load, "burst", &burst, NULL);
@@ -343,7 +344,7 @@ figures_notify_at_home (Fixture       *fixture,
 {
   g_auto(GStrv) names = NULL;
 
-  g_test_summary ("Whichever thread changes them, once each, in the context of who made the retry.");
+  g_test_summary ("Whichever thread changes them, once each, in the context of who made it.");
 
   g_signal_connect (fixture->retry, "notify", G_CALLBACK (note_cb), fixture);
   g_thread_join (g_thread_new ("figures", change_figures, fixture->retry));

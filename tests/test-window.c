@@ -414,7 +414,8 @@ hedges_are_as_many_as_wanted (void)
           double five = measure_hedges (rows[i].kind, 95, rates[k], TRUE);
           double one = measure_hedges (rows[i].kind, 99, rates[k], TRUE);
 
-          g_test_message ("%s, %u a second: %.2f %% and %.2f %%", rows[i].name, rates[k], five, one);
+          g_test_message ("%s, %u a second: %.2f %% and %.2f %%", rows[i].name, rates[k], five,
+                          one);
           g_assert_cmpfloat_with_epsilon (five, 5, 0.7);
           g_assert_cmpfloat_with_epsilon (one, 1, 0.3);
         }

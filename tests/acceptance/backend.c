@@ -71,7 +71,8 @@ draw_msec (BackendKind  kind,
     }
 }
 
-/* How long an attempt takes, in microseconds: the one of this number of the request of this index. */
+/* How long an attempt takes, in microseconds: the one of this number of the request of this index.
+ * */
 gint64
 backend_get_latency (const Backend *self,
                      guint64        index,
