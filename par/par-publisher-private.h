@@ -13,6 +13,7 @@ typedef struct
 {
   gboolean (*wants_started)   (gpointer        user_data);
   gboolean (*wants_completed) (gpointer        user_data);
+  gboolean (*wants_counts)    (gpointer        user_data);
 
   void     (*rows_changed)    (gpointer        user_data,
                                guint64         position,

@@ -307,6 +307,8 @@ collect (ParPublisher *self,
   ParNews *news = &self->news;
 
   par_publisher_want_starts (self);
+  if (self->client != NULL)
+    par_engine_want_counts (self->engine, self->client->wants_counts (self->user_data));
   par_engine_collect (self->engine, news, max_settled);
   self->n_done = 0;
 

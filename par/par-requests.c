@@ -136,6 +136,14 @@ wants_completed (gpointer self)
   return g_signal_has_handler_pending (self, signals[SIGNAL_COMPLETED], 0, TRUE);
 }
 
+/* Of one property or of all: g_signal_has_handler_pending() would look for one of them. */
+static gboolean
+wants_counts (gpointer self)
+{
+  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_UNBLOCKED,
+                                signals[SIGNAL_NOTIFY], 0, NULL, NULL, NULL) != 0;
+}
+
 static void
 rows_changed_cb (gpointer self,
                  guint64  position,
@@ -223,6 +231,7 @@ deferred_cb (gpointer self,
 static const ParPublisherClient publisher_client = {
   .wants_started = wants_started,
   .wants_completed = wants_completed,
+  .wants_counts = wants_counts,
   .rows_changed = rows_changed_cb,
   .started = started_cb,
   .completed = completed_cb,
@@ -1752,14 +1761,6 @@ static gboolean
 has_handlers (ParRequests *self)
 {
   return g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) != 0;
-}
-
-/* Of one property or of all: g_signal_has_handler_pending() would look for one of them. */
-static gboolean
-wants_counts (gpointer self)
-{
-  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_UNBLOCKED,
-                                signals[SIGNAL_NOTIFY], 0, NULL, NULL, NULL) != 0;
 }
 
 static gboolean

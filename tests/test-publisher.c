@@ -258,6 +258,55 @@ one_property_is_told_of (Fixture       *fixture,
   g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
 }
 
+/* Opens the gate if three requests run. Returns whether they do. */
+static gboolean
+open_when_three_run (Fixture *fixture)
+{
+  if (par_requests_get_n_running (fixture->requests) < 3)
+    return FALSE;
+
+  gate_open (&fixture->gate);
+
+  return TRUE;
+}
+
+static void
+open_when_three_run_cb (ParRequests *requests,
+                        GParamSpec  *pspec,
+                        Fixture     *fixture)
+{
+  open_when_three_run (fixture);
+}
+
+static void
+starts_are_counted (Fixture       *fixture,
+                    gconstpointer  data)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+
+  g_test_summary ("Requests that have been started are counted before any of them settles.");
+
+  /* Whoever listens to starts is told of them anyway. */
+  g_signal_handlers_disconnect_by_data (fixture->requests, fixture);
+  par_requests_set_concurrency (fixture->requests, 3);
+  for (guint i = 0; i < 5; i++)
+    par_requests_add_thread (fixture->requests, pass_gate, &fixture->gate, NULL);
+
+  if (data != NULL)
+    {
+      g_signal_connect (fixture->requests, "notify::n-running",
+                        G_CALLBACK (open_when_three_run_cb), fixture);
+      g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+      return;
+    }
+
+  par_requests_do_async (fixture->requests, NULL, take_result, &result);
+  while (!open_when_three_run (fixture))
+    g_main_context_iteration (NULL, TRUE);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -275,6 +324,8 @@ main (int   argc,
   add ("copies-are-consistent", 0, copies_are_consistent);
   add ("cancelled-rows-are-consistent", 0, cancelled_rows_are_consistent);
   add ("one-property-is-told-of", 0, one_property_is_told_of);
+  add ("starts-are-counted/do-async", 0, starts_are_counted);
+  add ("starts-are-counted/do", 1, starts_are_counted);
 #undef add
 
   return g_test_run ();

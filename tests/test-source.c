@@ -244,16 +244,16 @@ no_more_than_may_run_are_queued (Fixture       *fixture,
 {
   static const struct
   {
-    guint concurrency, n_at_once, n_queued;
+    guint concurrency, n_at_once, n_running, n_queued;
   } rows[] = {
-    { 1, 1, 1 },
-    { 2, 1, 2 },
-    { 5, 1, 5 },
-    { 64, 1, 64 },
-    { 1000, 1, 64 },
-    { 0, 1, 64 },
-    { 4, 3, 6 },  /* the call with which the bound is reached may go beyond it */
-    { 1, 10, 10 },
+    { 1, 1, 1, 1 },
+    { 2, 1, 2, 2 },
+    { 5, 1, 5, 5 },
+    { 64, 1, 64, 64 },
+    { 1000, 1, 64, 64 },
+    { 0, 1, 64, 64 },
+    { 4, 3, 4, 6 },  /* the call with which the bound is reached may go beyond it */
+    { 1, 10, 1, 10 },
   };
 
   g_test_summary ("While nothing may start, the source is called until as many are queued as may run "
@@ -271,8 +271,10 @@ no_more_than_may_run_are_queued (Fixture       *fixture,
       set_source (fixture, 1000);
       begin (fixture);
       drain ();
-      g_assert_cmpuint (fixture->n_added, ==, rows[i].n_queued);
-      g_assert_cmpuint (par_requests_get_n_queued (fixture->requests), ==, rows[i].n_queued);
+      g_assert_cmpuint (par_requests_get_n_queued (fixture->requests), ==, fixture->n_added);
+      /* On a busy machine it is not called for long at a time, so it may end before the bound. */
+      g_assert_cmpuint (fixture->n_added, <=, rows[i].n_queued);
+      g_assert_cmpuint (fixture->n_added, >, rows[i].n_running / 2);
 
       par_requests_set_paused (fixture->requests, FALSE);
       g_assert_true (finish_and_forget (fixture));
@@ -291,34 +293,34 @@ is_pulled_when_half_are_left (Fixture       *fixture,
   fixture->function = keep;
   fixture->max_queued = 4;
   par_requests_set_concurrency (fixture->requests, 4);
-  set_source (fixture, 12);
+  set_source (fixture, 50);
   begin (fixture);
   drain ();
-  g_assert_cmpuint (fixture->kept->len, ==, 4);
-  g_assert_cmpuint (fixture->n_added, ==, 8);
-
-  return_kept (fixture);
-  drain ();
-  g_assert_cmpuint (count_queued (fixture->requests), ==, 3);
-  g_assert_cmpuint (fixture->n_added, ==, 8);
-
-  return_kept (fixture);
-  drain ();
-  g_assert_cmpuint (fixture->n_added, ==, 10);
-
   while (fixture->result == NULL)
     {
+      guint64 n_queued = count_queued (fixture->requests);
+      guint n_added = fixture->n_added;
+
+      /* One of those that are queued takes its place. */
       return_kept (fixture);
       drain ();
+      if (fixture->n_destroyed == 0)
+        g_assert_cmpuint (fixture->kept->len, ==, 4);
+      if (n_queued > 3)
+        g_assert_cmpuint (fixture->n_added, ==, n_added);
+      else if (n_added < 50)
+        g_assert_cmpuint (fixture->n_added, >, n_added);
     }
   g_assert_true (finish (fixture));
-  g_assert_cmpuint (fixture->n_added, ==, 12);
+  g_assert_cmpuint (fixture->n_added, ==, 50);
 }
 
 static void
 is_pulled_when_queued_are_cancelled (Fixture       *fixture,
                                      gconstpointer  data)
 {
+  guint n_added;
+
   g_test_summary ("Requests that are cancelled before they start make room for others.");
 
   par_requests_set_concurrency (fixture->requests, 4);
@@ -326,20 +328,21 @@ is_pulled_when_queued_are_cancelled (Fixture       *fixture,
   set_source (fixture, 10);
   begin (fixture);
   drain ();
-  g_assert_cmpuint (fixture->n_added, ==, 4);
+  n_added = fixture->n_added;
+  g_assert_cmpuint (n_added, >, 0);
 
-  for (guint i = 0; i < 4; i++)
+  for (guint i = 0; i < n_added; i++)
     {
       g_autoptr(ParRequest) request = par_requests_get_request (fixture->requests, i);
 
       par_request_cancel (request);
     }
   drain ();
-  g_assert_cmpuint (fixture->n_added, ==, 8);
+  g_assert_cmpuint (fixture->n_added, >, n_added);
 
   par_requests_set_paused (fixture->requests, FALSE);
   g_assert_false (finish (fixture));
-  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 6);
+  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 10 - n_added);
 }
 
 static void
@@ -1025,7 +1028,8 @@ copies_do_not_count_as_queued (Fixture       *fixture,
   begin (fixture);
   drain ();
   g_assert_cmpuint (fixture->kept->len, ==, 4);
-  g_assert_cmpuint (fixture->n_added, ==, 6);
+  g_assert_cmpuint (fixture->n_added, >=, 2 + 3);
+  g_assert_cmpuint (fixture->n_added, <=, 2 + 4);
 
   while (fixture->result == NULL)
     {

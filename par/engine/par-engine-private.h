@@ -95,6 +95,8 @@ void       par_engine_drop_run        (ParEngine             *self,
                                        ParRun                *run);
 void       par_engine_want_starts     (ParEngine             *self,
                                        gboolean               wanted);
+void       par_engine_want_counts     (ParEngine             *self,
+                                       gboolean               wanted);
 void       par_engine_collect         (ParEngine             *self,
                                        ParNews               *news,
                                        guint                  max_settled);

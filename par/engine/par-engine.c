@@ -658,6 +658,16 @@ par_engine_want_starts (ParEngine *self,
 
 #define SWAP(a, b) G_STMT_START { gpointer swap_ = (a); (a) = (b); (b) = swap_; } G_STMT_END
 
+/* Whether the owner is to be woken for the number of requests that run. */
+void
+par_engine_want_counts (ParEngine *self,
+                        gboolean   wanted)
+{
+  par_host_lock (host_of (self));
+  self->scheduler.wants_counts = wanted;
+  par_host_unlock (host_of (self));
+}
+
 /* Takes what has happened, as far as @max_settled requests. The arrays of @news are empty. */
 void
 par_engine_collect (ParEngine *self,

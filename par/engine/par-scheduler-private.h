@@ -89,8 +89,10 @@ typedef struct
   ParMailbox mailbox;
   guint64 n_published;    /* rows it has seen */
   guint64 seen_out;       /* attempts out when it looked last */
+  guint64 seen_running;   /* requests that ran then */
   guint64 peak_running;
   gboolean wants_starts;
+  gboolean wants_counts;
   gboolean poked;         /* it is to look, whatever it finds */
   gboolean held_back;     /* it does not want to know who has settled */
 

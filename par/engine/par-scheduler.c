@@ -822,6 +822,14 @@ note_start (ParScheduler *self,
   par_scheduler_wake (self, FALSE);
 }
 
+/* Whether the owner is to know soon how many requests run. One that blocks reads no counts while
+ * it waits, so it is woken only if somebody listens to them. */
+static gboolean
+follows_starts (ParScheduler *self)
+{
+  return !self->owner.in_call || self->wants_counts;
+}
+
 static void
 start_request (ParScheduler *self,
                ParRecord    *record,
@@ -851,6 +859,8 @@ start_request (ParScheduler *self,
                  now_us + (gint64) request_timeout * 1000);
   if (G_UNLIKELY (par_scheduler_wants_pull (self, FALSE)))
     par_scheduler_wake (self, TRUE);
+  else if (follows_starts (self))
+    par_scheduler_wake (self, FALSE);
 }
 
 /* Pays what a first attempt earns for later ones. */
@@ -1683,6 +1693,7 @@ par_scheduler_has_news (ParScheduler *self)
 {
   return (self->mailbox.n_unseen > 0 && !self->held_back) || self->mailbox.starts->len > 0
          || self->mailbox.trash->len > 0
+         || (self->figures.counts.n_running != self->seen_running && follows_starts (self))
          || self->n_published != self->records.end || self->mailbox.deferred != 0
          || par_scheduler_has_urgent_news (self);
 }
@@ -1764,6 +1775,7 @@ par_scheduler_collect (ParScheduler *self,
   par_mailbox_collect (&self->mailbox, news, max_settled);
   news->more = self->mailbox.n_unseen > 0 || is_sweeping (self);
   self->seen_out = self->n_out;
+  self->seen_running = self->figures.counts.n_running;
 
   news->n_queued = self->figures.counts.n_queued;
   news->peak_running = self->peak_running;
