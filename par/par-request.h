@@ -62,6 +62,13 @@ struct _ParRequestClass
                  GError     **error);
 
   /*< private >*/
+
+  /**
+   * ParRequestClass::settled: (skip)
+   * @self: a request
+   *
+   * Par's own.
+   */
   void (*settled) (ParRequest *self);
 
   gpointer padding[8];
