@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 # Installs the build in folder $1 below a temporary one, builds a program against that with
-# pkg-config alone, runs it, and uninstalls: not a file may be left.
+# pkg-config alone, runs it, does the same with what is there in other languages, and uninstalls: not
+# a file may be left.
 
 set -eu
 
@@ -67,6 +68,50 @@ said=$(LD_LIBRARY_PATH="$libdir" ./hello)
 if [ "$said" != "hello Oakland 1" ]; then
   echo "the program said '$said'" >&2
   exit 1
+fi
+
+export LD_LIBRARY_PATH="$libdir"
+vapi=$(find "$tmp/root" -name par-1.vapi)
+if [ -n "$vapi" ] && command -v valac >/dev/null; then
+  cat > hello.vala <<'END'
+void main () {
+    var requests = new Par.Requests ();
+    requests.add_thread ((attempt) => attempt.return_string ("Oakland"));
+    try {
+        requests.do ();
+    } catch (Error error) {
+        printerr ("%s\n", error.message);
+    }
+    print ("hello %s\n", requests.get_request (0).get_value ().get_string ());
+}
+END
+  valac --vapidir "${vapi%/*}" --pkg par-1 -X -w -o hello-vala hello.vala
+  said=$(./hello-vala)
+  if [ "$said" != "hello Oakland" ]; then
+    echo "the program in Vala said '$said'" >&2
+    exit 1
+  fi
+fi
+
+# The override is to be found where GJS looks by itself.
+typelib=$(find "$tmp/root" -name Par-1.typelib)
+if [ -n "$typelib" ] && command -v gjs >/dev/null; then
+  cat > hello.js <<'END'
+imports.gi.versions.Par = '1';
+const {GLib, Par} = imports.gi;
+const loop = new GLib.MainLoop(null, false);
+const requests = new Par.Requests();
+requests.add(async () => ({city: 'Oakland'}));
+requests.do_async(null).finally(() => loop.quit());
+loop.run();
+print(`hello ${requests.get_request(0).result().city}`);
+END
+  said=$(env --unset=GJS_PATH XDG_DATA_DIRS="$tmp/root$prefix/share" \
+         GI_TYPELIB_PATH="${typelib%/*}" gjs hello.js)
+  if [ "$said" != "hello Oakland" ]; then
+    echo "the program in GJS said '$said'" >&2
+    exit 1
+  fi
 fi
 
 # What "ninja uninstall" runs.
