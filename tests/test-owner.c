@@ -982,6 +982,36 @@ cancelled_run_that_waits_rests (Fixture       *fixture,
 }
 
 static void
+rests_after_a_cancelled_run (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+
+  g_test_summary ("Among many requests that had settled before, those that are cancelled are found; "
+                  "then the loop sleeps, and the next run comes to its end.");
+
+  add_many (fixture, 20000, succeed);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+
+  g_cancellable_cancel (cancellable);
+  add_many (fixture, 1, succeed);
+  g_assert_false (par_requests_do (fixture->requests, cancellable, NULL));
+  assert_rests ();
+
+  add_many (fixture, 1, pass_gate_deaf);
+  g_signal_connect_swapped (fixture->requests, "started", G_CALLBACK (g_cancellable_cancel),
+                            cancellable);
+  g_cancellable_reset (cancellable);
+  g_assert_false (par_requests_do (fixture->requests, cancellable, NULL));
+  gate_open (&fixture->gate);
+  wait_for_attempts (fixture->requests);
+  assert_rests ();
+
+  add_many (fixture, 1, succeed);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+}
+
+static void
 keep (ParAttempt  *attempt,
       gpointer     user_data,
       GError     **error)
@@ -1060,6 +1090,7 @@ main (int   argc,
   add ("cancelled-run-that-waits-rests", cancelled_run_that_waits_rests);
   add_with ("finished-is-told-by-the-owner/do", 0, finished_is_told_by_the_owner);
   add_with ("finished-is-told-by-the-owner/do-async", 1, finished_is_told_by_the_owner);
+  add ("rests-after-a-cancelled-run", rests_after_a_cancelled_run);
   add ("next-that-has-its-request-rests", next_that_has_its_request_rests);
 #undef add
 #undef add_with

@@ -1514,10 +1514,11 @@ sweep (ParScheduler *self,
     cancel_open (self, self->sweep_index++, reason, now_us);
 }
 
+/* A run may be over before all records have been looked at. */
 static gboolean
 is_sweeping (ParScheduler *self)
 {
-  return self->sweeping && self->sweep_index < self->sweep_end;
+  return self->run != NULL && self->sweeping && self->sweep_index < self->sweep_end;
 }
 
 static GError *
