@@ -971,7 +971,7 @@ measure_hedges (BackendKind kind,
                 FakeHost   *host)
 {
   g_autoptr(ParHedge) hedge = par_hedge_new ();
-  Engine engine = { hedge, host, { kind, 3 }, .n_calls = 100000 };
+  Engine engine = { hedge, host, { kind, 3 }, .n_calls = 50000 };
 
   par_hedge_set_percentile (hedge, percentile);
   par_hedge_set_max_extra_load (hedge, 9);
@@ -987,7 +987,7 @@ hedges_are_as_many_as_wanted (Fixture       *fixture,
                               gconstpointer  data)
 {
   static const BackendKind kinds[] = { BACKEND_TAILED, BACKEND_SPREAD, BACKEND_EXPONENTIAL };
-  static const guint n_in_flight[] = { 64, 2000 };
+  static const guint n_in_flight[] = { 64, 500 };
 
   g_test_summary ("However many are in flight, from the first on, as if there were no budget.");
 
