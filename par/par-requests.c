@@ -2145,10 +2145,10 @@ par_requests_invoke (ParRequests   *self,
  * Surrounds what each worker thread does by a function.
  *
  * A worker comes when there are thread requests to be attempted, attempts one after the other, and
- * leaves when none waits; its thread may be used again for another. The function is called when
- * it has come, and attempts are made while it is in [func@Requests.work]. So it can give
- * the thread what costs too much to be made for each attempt: a connection, or what the runtime of
- * a language wants to know of every thread.
+ * leaves when none has waited for a tenth of a second; its thread may be used again for another.
+ * The function is called when it has come, and attempts are made while it is in
+ * [func@Requests.work]. So it can give the thread what costs too much to be made for each attempt:
+ * a connection, or what the runtime of a language wants to know of every thread.
  *
  * ```c
  * static void

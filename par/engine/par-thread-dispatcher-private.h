@@ -36,6 +36,9 @@ typedef struct
   gboolean watching; /* one of the workers does */
   gconstpointer runner;  /* the one worker that works while calls are short */
   ParSurrounding *surrounding;
+  guint n_lingering;  /* workers that would take more work */
+  guint n_invited;    /* that are arriving, and have lingered */
+  GCond invitation;
 } ParThreadDispatcher;
 
 void     par_thread_dispatcher_init     (ParThreadDispatcher        *self,

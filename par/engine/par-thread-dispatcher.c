@@ -22,6 +22,9 @@
 /* Half of the recent calls took a millisecond or more. */
 #define MANY_LONG_CALLS 512
 
+/* How long a worker that is surrounded stays for more work. */
+#define LINGER_US 100000
+
 /* After so many milliseconds without an end, threads are made as fast as the system can. */
 #define N_BLOCKED_FOR_ALL 10
 
@@ -37,6 +40,7 @@ par_thread_dispatcher_init (ParThreadDispatcher        *self,
   self->duration = SHORT_CALL;
   self->long_calls = MANY_LONG_CALLS;
   g_mutex_init (&self->pool_lock);
+  g_cond_init (&self->invitation);
 }
 
 void
@@ -46,6 +50,7 @@ par_thread_dispatcher_clear (ParThreadDispatcher *self)
   if (self->pool != NULL)
     g_thread_pool_free (self->pool, TRUE, FALSE);
   g_mutex_clear (&self->pool_lock);
+  g_cond_clear (&self->invitation);
 }
 
 static gboolean
@@ -91,13 +96,20 @@ may_work (ParThreadDispatcher *self,
   return self->runner == worker;
 }
 
+/* Has workers come: those that linger first. Returns how many are to be pushed. */
 static guint
 arrive (ParThreadDispatcher *self,
         guint                n_workers)
 {
-  self->n_arriving += n_workers;
+  guint n_invited = MIN (n_workers, self->n_lingering);
 
-  return n_workers;
+  self->n_arriving += n_workers;
+  self->n_lingering -= n_invited;
+  self->n_invited += n_invited;
+  for (guint i = 0; i < n_invited; i++)
+    g_cond_signal (&self->invitation);
+
+  return n_workers - n_invited;
 }
 
 /* How many workers are to be pushed now, with the host's lock held; the caller pushes them with
@@ -230,6 +242,7 @@ typedef struct
 {
   ParThreadDispatcher *dispatcher;
   ParAttempt *attempt;
+  ParSurrounding *surrounding;
   gboolean has_worked;
 } ParWorker;
 
@@ -238,12 +251,9 @@ static GPrivate current_worker;
 
 /* With the host's lock held on entry and return. */
 static void
-work_once (ParWorker *worker)
+work_once (ParThreadDispatcher  *self,
+           ParAttempt          **attempt)
 {
-  ParThreadDispatcher *self = worker->dispatcher;
-  ParAttempt **attempt = &worker->attempt;
-
-  worker->has_worked = TRUE;
   par_attempt_set_current (*attempt);
   self->n_arriving--;
   self->n_workers++;
@@ -261,19 +271,56 @@ work_once (ParWorker *worker)
   self->n_workers--;
 }
 
+/* Waits for more work, with the host's lock held on entry and return: to come again would cost a
+ * worker more where it is surrounded. Returns FALSE if there is none for some time. */
+static gboolean
+linger (ParThreadDispatcher *self,
+        ParSurrounding      *surrounding)
+{
+  gint64 until_us = g_get_monotonic_time () + LINGER_US;
+
+  self->n_lingering++;
+  while (self->n_invited == 0)
+    {
+      if (self->surrounding != surrounding
+          || !g_cond_wait_until (&self->invitation, &self->host->lock, until_us))
+        break;
+    }
+
+  /* Whoever is there takes an invitation: those that are invited do not linger any more. */
+  if (self->n_invited == 0)
+    {
+      self->n_lingering--;
+      return FALSE;
+    }
+
+  self->n_invited--;
+
+  return TRUE;
+}
+
 /* Does the work of the worker whose surrounding calls this. Returns FALSE if that is nobody, or
  * one that has worked. */
 gboolean
 par_thread_dispatcher_work (void)
 {
   ParWorker *worker = g_private_get (&current_worker);
+  ParThreadDispatcher *self;
 
   if (worker == NULL || worker->has_worked)
     return FALSE;
 
-  par_host_lock (worker->dispatcher->host);
-  work_once (worker);
-  par_dispatcher_unlock (worker->dispatcher->host, worker->dispatcher->client);
+  self = worker->dispatcher;
+  worker->has_worked = TRUE;
+  par_host_lock (self->host);
+  do
+    {
+      work_once (self, &worker->attempt);
+      par_dispatcher_unlock (self->host, self->client);
+      par_host_lock (self->host);
+    }
+  while (linger (self, worker->surrounding));
+  par_dispatcher_unlock (self->host, self->client);
 
   return TRUE;
 }
@@ -297,25 +344,24 @@ work (gpointer item,
 {
   ParThreadDispatcher *self = data;
   ParWorker worker = { .dispatcher = self, .attempt = item };
-  ParSurrounding *surrounding;
 
   par_host_lock (self->host);
-  surrounding = self->surrounding;
-  if (surrounding != NULL)
+  worker.surrounding = self->surrounding;
+  if (worker.surrounding != NULL)
     {
-      surrounding->n_users++;
+      worker.surrounding->n_users++;
       par_host_unlock (self->host);
 
       g_private_set (&current_worker, &worker);
-      surrounding->function (surrounding->user_data);
+      worker.surrounding->function (worker.surrounding->user_data);
       g_private_set (&current_worker, NULL);
 
       par_host_lock (self->host);
-      unuse_surrounding (self, surrounding);
+      unuse_surrounding (self, worker.surrounding);
     }
 
   if (!worker.has_worked)
-    work_once (&worker);
+    work_once (self, &worker.attempt);
   par_dispatcher_unlock (self->host, self->client);
 
   /* The attempt may hold the last reference to the host, and so to this dispatcher. */
@@ -342,6 +388,7 @@ par_thread_dispatcher_surround (ParThreadDispatcher  *self,
   if (self->surrounding != NULL)
     unuse_surrounding (self, self->surrounding);
   self->surrounding = surrounding;
+  g_cond_broadcast (&self->invitation);
   par_dispatcher_unlock (self->host, self->client);
 }
 
