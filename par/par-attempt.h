@@ -48,6 +48,24 @@ typedef struct _ParRequest ParRequest;
                                   gpointer     user_data,
                                   GError     **error);
 
+/**
+ * ParArgumentFunc:
+ * @attempt: this try at the request
+ * @argument: what was added
+ * @user_data: the data given with the function
+ * @error: return location for an error
+ *
+ * Makes one attempt at a request that was added as an argument, **in a worker thread**.
+ *
+ * It ends like a [callback@RequestFunc].
+ *
+ * Since: 0.1
+ */
+typedef void (*ParArgumentFunc) (ParAttempt    *attempt,
+                                 const GValue  *argument,
+                                 gpointer       user_data,
+                                 GError       **error);
+
 PAR_AVAILABLE_IN_ALL
 guint          par_attempt_get_number         (ParAttempt     *self);
 PAR_AVAILABLE_IN_ALL

@@ -4,6 +4,7 @@
 
 #include "par-requests-private.h"
 
+#include "par-argument-private.h"
 #include "par-driver-private.h"
 #include "par-enum-types.h"
 #include "par-request-private.h"
@@ -66,6 +67,7 @@ struct _ParRequests
 
   /* Guarded by the engine's lock. */
   ParRunSettings settings;
+  ParFunction *function;       /* of requests that are added as arguments */
 
   /* The owner's. */
   ParDriver driver;
@@ -518,6 +520,7 @@ par_requests_finalize (GObject *object)
   g_clear_object (&self->settings.hedge);
   g_clear_object (&self->settings.retry);
   g_clear_object (&self->settings.limiter);
+  g_clear_pointer (&self->function, par_function_unref);
 
   G_OBJECT_CLASS (par_requests_parent_class)->finalize (object);
 }
@@ -1836,6 +1839,82 @@ par_requests_add_thread (ParRequests    *self,
   g_return_val_if_fail (function != NULL, G_MAXUINT64);
 
   return add_record (self, FALSE, function, user_data, destroy, NULL);
+}
+
+/**
+ * par_requests_set_function:
+ * @self: the requests
+ * @function: (nullable) (scope notified) (closure user_data) (destroy destroy): makes one attempt,
+ *   **in a worker thread**
+ * @user_data: data for @function
+ * @destroy: frees @user_data
+ *
+ * Sets the function of requests that are added by [method@Requests.add_argument].
+ *
+ * For a language in which every callback costs something, this is the way to add many requests: one
+ * function for all. Those that have been added already keep the function they have. @destroy is
+ * called like those of thread requests, when the last such request has settled and the requests
+ * have been freed or another function has taken its place.
+ *
+ * This may be called from any thread.
+ *
+ * Since: 0.1
+ */
+void
+par_requests_set_function (ParRequests     *self,
+                           ParArgumentFunc  function,
+                           gpointer         user_data,
+                           GDestroyNotify   destroy)
+{
+  ParFunction *old;
+
+  g_return_if_fail (PAR_IS_REQUESTS (self));
+
+  par_host_lock (&self->engine->scheduler.host);
+  old = self->function;
+  self->function = function != NULL ? par_function_new (function, user_data, destroy) : NULL;
+  par_host_unlock (&self->engine->scheduler.host);
+
+  if (old != NULL)
+    par_function_unref (old);
+}
+
+/**
+ * par_requests_add_argument:
+ * @self: the requests
+ * @argument: what the function is to be given, which is copied
+ *
+ * Adds a request that calls the function of [method@Requests.set_function] **in a worker thread**.
+ *
+ * This may be called from any thread, also during a run, and from inside an attempt. The copy of
+ * @argument is freed as the data of thread requests are.
+ *
+ * Returns: the index of the request, or `G_MAXUINT64` if it was refused
+ *
+ * Since: 0.1
+ */
+guint64
+par_requests_add_argument (ParRequests  *self,
+                           const GValue *argument)
+{
+  ParFunction *function;
+
+  g_return_val_if_fail (PAR_IS_REQUESTS (self), G_MAXUINT64);
+  g_return_val_if_fail (G_IS_VALUE (argument), G_MAXUINT64);
+
+  par_host_lock (&self->engine->scheduler.host);
+  function = self->function != NULL ? par_function_ref (self->function) : NULL;
+  par_host_unlock (&self->engine->scheduler.host);
+
+  if (function == NULL)
+    {
+      g_critical ("There is no function for the argument: set one with "
+                  "par_requests_set_function() before");
+      return G_MAXUINT64;
+    }
+
+  return add_record (self, FALSE, par_argument_run, par_argument_new (function, argument),
+                     par_argument_free, NULL);
 }
 
 /**

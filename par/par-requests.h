@@ -154,6 +154,14 @@ guint64      par_requests_add_thread             (ParRequests          *self,
                                                   gpointer              user_data,
                                                   GDestroyNotify        destroy);
 PAR_AVAILABLE_IN_ALL
+void         par_requests_set_function           (ParRequests          *self,
+                                                  ParArgumentFunc       function,
+                                                  gpointer              user_data,
+                                                  GDestroyNotify        destroy);
+PAR_AVAILABLE_IN_ALL
+guint64      par_requests_add_argument           (ParRequests          *self,
+                                                  const GValue         *argument);
+PAR_AVAILABLE_IN_ALL
 guint64      par_requests_add_async              (ParRequests          *self,
                                                   ParRequestFunc        function,
                                                   gpointer              user_data,

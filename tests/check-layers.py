@@ -21,7 +21,7 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['engine/scheduler'],
     ['engine/engine'],
     ['request'],
-    ['publisher', 'stats', 'task-request'],
+    ['argument', 'publisher', 'stats', 'task-request'],
     ['driver'],
     ['requests'],
 ]
