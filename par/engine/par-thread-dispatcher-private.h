@@ -13,7 +13,12 @@ typedef struct
   void (*function) (gpointer user_data);
   gpointer user_data;
   GDestroyNotify destroy;
-  guint n_users;  /* guarded by the host's lock */
+
+  /* Guarded by the host's lock. */
+  guint n_users;
+  guint n_lingering;  /* workers that would take more work */
+  guint n_invited;    /* that are arriving, and have lingered */
+  GCond invitation;
 } ParSurrounding;
 
 /* Calls blocking functions in a GThreadPool of its own. */
@@ -36,9 +41,6 @@ typedef struct
   gboolean watching; /* one of the workers does */
   gconstpointer runner;  /* the one worker that works while calls are short */
   ParSurrounding *surrounding;
-  guint n_lingering;  /* workers that would take more work */
-  guint n_invited;    /* that are arriving, and have lingered */
-  GCond invitation;
 } ParThreadDispatcher;
 
 void     par_thread_dispatcher_init     (ParThreadDispatcher        *self,

@@ -40,7 +40,6 @@ par_thread_dispatcher_init (ParThreadDispatcher        *self,
   self->duration = SHORT_CALL;
   self->long_calls = MANY_LONG_CALLS;
   g_mutex_init (&self->pool_lock);
-  g_cond_init (&self->invitation);
 }
 
 void
@@ -50,7 +49,6 @@ par_thread_dispatcher_clear (ParThreadDispatcher *self)
   if (self->pool != NULL)
     g_thread_pool_free (self->pool, TRUE, FALSE);
   g_mutex_clear (&self->pool_lock);
-  g_cond_clear (&self->invitation);
 }
 
 static gboolean
@@ -101,13 +99,18 @@ static guint
 arrive (ParThreadDispatcher *self,
         guint                n_workers)
 {
-  guint n_invited = MIN (n_workers, self->n_lingering);
+  ParSurrounding *surrounding = self->surrounding;
+  guint n_invited = 0;
 
   self->n_arriving += n_workers;
-  self->n_lingering -= n_invited;
-  self->n_invited += n_invited;
-  for (guint i = 0; i < n_invited; i++)
-    g_cond_signal (&self->invitation);
+  if (surrounding != NULL)
+    {
+      n_invited = MIN (n_workers, surrounding->n_lingering);
+      surrounding->n_lingering -= n_invited;
+      surrounding->n_invited += n_invited;
+      for (guint i = 0; i < n_invited; i++)
+        g_cond_signal (&surrounding->invitation);
+    }
 
   return n_workers - n_invited;
 }
@@ -279,22 +282,22 @@ linger (ParThreadDispatcher *self,
 {
   gint64 until_us = g_get_monotonic_time () + LINGER_US;
 
-  self->n_lingering++;
-  while (self->n_invited == 0)
+  surrounding->n_lingering++;
+  while (surrounding->n_invited == 0)
     {
       if (self->surrounding != surrounding
-          || !g_cond_wait_until (&self->invitation, &self->host->lock, until_us))
+          || !g_cond_wait_until (&surrounding->invitation, &self->host->lock, until_us))
         break;
     }
 
   /* Whoever is there takes an invitation: those that are invited do not linger any more. */
-  if (self->n_invited == 0)
+  if (surrounding->n_invited == 0)
     {
-      self->n_lingering--;
+      surrounding->n_lingering--;
       return FALSE;
     }
 
-  self->n_invited--;
+  surrounding->n_invited--;
 
   return TRUE;
 }
@@ -335,6 +338,7 @@ unuse_surrounding (ParThreadDispatcher *self,
 
   if (surrounding->destroy != NULL)
     self->client->discard (self->host, surrounding->user_data, surrounding->destroy);
+  g_cond_clear (&surrounding->invitation);
   g_free (surrounding);
 }
 
@@ -377,18 +381,23 @@ par_thread_dispatcher_surround (ParThreadDispatcher  *self,
                                 GDestroyNotify        destroy)
 {
   ParSurrounding *surrounding = NULL;
+  ParSurrounding *old;
 
   if (function != NULL)
     {
       surrounding = g_new (ParSurrounding, 1);
-      *surrounding = (ParSurrounding) { function, user_data, destroy, 1 };
+      *surrounding = (ParSurrounding) { function, user_data, destroy, .n_users = 1 };
+      g_cond_init (&surrounding->invitation);
     }
 
   par_host_lock (self->host);
-  if (self->surrounding != NULL)
-    unuse_surrounding (self, self->surrounding);
+  old = self->surrounding;
   self->surrounding = surrounding;
-  g_cond_broadcast (&self->invitation);
+  if (old != NULL)
+    {
+      g_cond_broadcast (&old->invitation);
+      unuse_surrounding (self, old);
+    }
   par_dispatcher_unlock (self->host, self->client);
 }
 
