@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+# Where there are no stubs of PyGObject: all that is not Par's may be anything.
+
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...
