@@ -48,6 +48,51 @@ time_par (guint    bound,
   return g_get_monotonic_time () - started_us;
 }
 
+static gint64
+time_async (guint    bound,
+            gboolean with_handler)
+{
+  g_autoptr(ParRequests) requests = par_requests_new ();
+  gint64 started_us = g_get_monotonic_time ();
+  guint64 n_completed = 0;
+
+  if (with_handler)
+    g_signal_connect (requests, "completed", G_CALLBACK (completed_cb), &n_completed);
+  par_requests_set_concurrency (requests, bound);
+  for (guint i = 0; i < n_requests; i++)
+    par_requests_add_async (requests, do_nothing, NULL, NULL);
+  if (!par_requests_do (requests, NULL, NULL))
+    g_error ("a request failed");
+
+  return g_get_monotonic_time () - started_us;
+}
+
+/* With all policies set, none of which acts. */
+static gint64
+time_policies (guint    bound,
+               gboolean unused)
+{
+  g_autoptr(ParRequests) requests = par_requests_new ();
+  g_autoptr(ParHedge) hedge = par_hedge_new ();
+  g_autoptr(ParRetry) retry = par_retry_new ();
+  g_autoptr(ParLimiter) limiter = par_limiter_new ();
+  gint64 started_us = g_get_monotonic_time ();
+
+  /* No call takes as long as that, and none waits for that many others. */
+  par_hedge_set_delay (hedge, 60000);
+  par_limiter_set_concurrency (limiter, 1000000);
+  par_requests_set_hedge (requests, hedge);
+  par_requests_set_retry (requests, retry);
+  par_requests_set_limiter (requests, limiter);
+  par_requests_set_concurrency (requests, bound);
+  for (guint i = 0; i < n_requests; i++)
+    par_requests_add_thread (requests, do_nothing, NULL, NULL);
+  if (!par_requests_do (requests, NULL, NULL))
+    g_error ("a request failed");
+
+  return g_get_monotonic_time () - started_us;
+}
+
 static void
 count_down (gpointer data,
             gpointer n_left)
@@ -135,6 +180,46 @@ measure_bytes (void)
 
 typedef struct
 {
+  GPtrArray *attempts;
+  size_t before;
+  size_t bytes;
+} Flight;
+
+static void
+take_off (ParAttempt  *attempt,
+          gpointer     user_data,
+          GError     **error)
+{
+  Flight *flight = user_data;
+
+  g_ptr_array_add (flight->attempts, g_object_ref (attempt));
+  if (flight->attempts->len < n_requests)
+    return;
+
+  flight->bytes = mallinfo2 ().uordblks + mallinfo2 ().hblkhd - flight->before;
+  for (guint i = 0; i < n_requests; i++)
+    par_attempt_return_boolean (flight->attempts->pdata[i], TRUE);
+}
+
+/* Of an async attempt that is in flight: its record and its object. */
+static double
+measure_bytes_in_flight (void)
+{
+  g_autoptr(ParRequests) requests = par_requests_new ();
+  Flight flight = { g_ptr_array_new_full (n_requests, g_object_unref), 0, 0 };
+
+  flight.before = mallinfo2 ().uordblks + mallinfo2 ().hblkhd;
+  for (guint i = 0; i < n_requests; i++)
+    par_requests_add_async (requests, take_off, &flight, NULL);
+  if (!par_requests_do (requests, NULL, NULL))
+    g_error ("a request failed");
+  g_ptr_array_unref (flight.attempts);
+
+  return (double) flight.bytes / n_requests;
+}
+
+typedef struct
+{
   GMutex lock;
   GCond cond;
   gboolean done;
@@ -207,15 +292,18 @@ main (int   argc,
   mallopt (M_TRIM_THRESHOLD, G_MAXINT);
 
   g_print ("ns for each of %u requests that do nothing, least of %u rounds\n\n", n_requests, n_rounds);
-  g_print ("| bound | Par | with a handler | GThreadPool | g_task_run_in_thread() |\n");
-  g_print ("| ---: | ---: | ---: | ---: | ---: |\n");
+  g_print ("| bound | Par | with a handler | with policies | async | with a handler | GThreadPool "
+           "| g_task_run_in_thread() |\n");
+  g_print ("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
   for (guint i = 0; i < G_N_ELEMENTS (bounds); i++)
     {
       g_autofree char *bound = bounds[i] > 0 ? g_strdup_printf ("%u", bounds[i])
                                              : g_strdup ("unbounded");
 
-      g_print ("| %s | %.0f | %.0f | %.0f | ", bound, measure (time_par, bounds[i], FALSE),
-               measure (time_par, bounds[i], TRUE), measure (time_pool, bounds[i], FALSE));
+      g_print ("| %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | ", bound,
+               measure (time_par, bounds[i], FALSE), measure (time_par, bounds[i], TRUE),
+               measure (time_policies, bounds[i], FALSE), measure (time_async, bounds[i], FALSE),
+               measure (time_async, bounds[i], TRUE), measure (time_pool, bounds[i], FALSE));
       /* It has one bound, that of the process. */
       if (bounds[i] == 0)
         g_print ("%.0f |\n", measure (time_task, 0, FALSE));
@@ -228,7 +316,8 @@ main (int   argc,
       pool_trip = MIN (pool_trip, measure_pool_trip (n_trips));
       par_trip = MIN (par_trip, measure_par_trip (n_trips));
     }
-  g_print ("\nbytes for each queued request: %.1f\n", measure_bytes ());
+  g_print ("\nbytes for each queued request: %.1f; for each async attempt in flight: %.1f\n",
+           measure_bytes (), measure_bytes_in_flight ());
   g_print ("one do() of one request: %.1f us; one round trip of a GThreadPool: %.1f us\n",
            par_trip, pool_trip);
 
