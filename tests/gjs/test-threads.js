@@ -94,6 +94,16 @@ test('they may be cancelled, and dropped', async () => {
     System.gc();
 });
 
+test('workers cannot share a function', () => {
+    const requests = new Par.Requests();
+
+    ok(throws(() => requests.set_function(mustNotBeCalled)).message.includes('add()'),
+        'it says what to write instead');
+    ok(throws(() => requests.add_argument(1)).message.includes('add()'),
+        'it says what to write instead');
+    equal(requests.n_requests, 0);
+});
+
 test('workers cannot be surrounded', () => {
     ok(throws(() => new Par.Requests().set_worker_func(mustNotBeCalled)).message.includes('worker'),
         'it says why');

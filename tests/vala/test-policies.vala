@@ -197,6 +197,31 @@ void workers_are_surrounded () {
     requests.set_worker_func (null);
 }
 
+/* Requests that differ in their data only share one function. */
+void arguments_are_given () {
+    var requests = new Requests () { concurrency = 2 };
+
+    requests.set_function ((attempt, argument) => {
+        if (argument.get_int64 () == 3) {
+            throw new IOError.NOT_FOUND ("no such city");
+        }
+        attempt.return_int64 (argument.get_int64 () * 10);
+    });
+    for (int64 i = 0; i < 5; i++) {
+        var argument = Value (typeof (int64));
+        argument.set_int64 (i);
+        assert_true (requests.add_argument (argument) == i);
+    }
+    try {
+        requests.do ();
+        assert_not_reached ();
+    } catch (Error error) {
+        assert_true (error is RequestsError.FAILED);
+    }
+    assert_true (requests.get_request (4).get_value ().get_int64 () == 40);
+    assert_true (requests.get_request (3).get_error () is IOError.NOT_FOUND);
+}
+
 int main (string[] args) {
     Test.init (ref args);
 
@@ -206,6 +231,7 @@ int main (string[] args) {
     Test.add_func ("/par/vala/slow-attempts-are-hedged", slow_attempts_are_hedged);
     Test.add_func ("/par/vala/a-limiter-bounds", a_limiter_bounds);
     Test.add_func ("/par/vala/workers-are-surrounded", workers_are_surrounded);
+    Test.add_func ("/par/vala/arguments-are-given", arguments_are_given);
 
     return Test.run ();
 }

@@ -242,6 +242,10 @@ function _init() {
     refuse(requests, 'next', 'would block the main loop, by which promises are kept; write ' +
         '"for await (const request of requests)" instead');
     refuse(requests, 'set_worker_func', 'is for worker threads, in which JavaScript cannot run');
+    refuse(requests, 'set_function', 'is for worker threads, in which JavaScript cannot run; give ' +
+        'add() an async function for each request');
+    refuse(requests, 'add_argument', 'is for worker threads, in which JavaScript cannot run; give ' +
+        'add() an async function for each request');
 
     requests[Symbol.iterator] = function* () {
         for (let i = 0, item; (item = this.get_item(i)) !== null; i++)
