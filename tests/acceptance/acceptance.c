@@ -15,7 +15,7 @@ acceptance_init (Acceptance *self,
     { "seed", 0, 0, G_OPTION_ARG_INT64, &self->seed, "Of the service: 1 if not given", "NUMBER" },
     { "trace", 0, 0, G_OPTION_ARG_FILENAME, &self->trace, "Write what happened last", "FILE" },
     { "real", 0, 0, G_OPTION_ARG_NONE, &self->real, "In real time, through both dispatchers", NULL },
-    { NULL },
+    G_OPTION_ENTRY_NULL
   };
   g_autoptr(GOptionContext) context = g_option_context_new (NULL);
   g_autoptr(GError) error = NULL;
