@@ -271,7 +271,7 @@ figures_get_share (const Figures *self,
   while (n_faster < self->n_times && self->times_us[n_faster] <= longer_than_us)
     n_faster++;
 
-  return 1 - n_faster / (double) self->n_times;
+  return (self->n_times - n_faster) / (double) self->n_times;
 }
 
 /* How many attempts of @kind there were for each request. */
