@@ -60,6 +60,7 @@ typedef struct
   guint8 reason : 3;
   guint8 is_async : 1;   /* its function is called in the owner context */
   guint8 collected : 1;  /* the owner has seen that it settled */
+  guint8 : 0;            /* the owner reads those above when others may change these */
   guint8 n_out : 7;      /* functions that have not returned, live or not */
   guint8 removed : 1;    /* no row of the model any more */
   guint16 n_attempts;
