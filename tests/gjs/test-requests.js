@@ -11,6 +11,10 @@ import {complains, equal, Gate, idle, matches, ok, rejects, run, test, throws, u
 
 const {QUEUED, RUNNING, SUCCEEDED, CANCELLED} = Par.RequestState;
 
+const OUT_OF_RANGE_LEVEL = GLib.check_version(2, 76, 0) === null
+    ? GLib.LogLevelFlags.LEVEL_CRITICAL
+    : GLib.LogLevelFlags.LEVEL_WARNING;
+
 // name, default, another value, and one that is out of range
 const SETTINGS = [
     ['concurrency', 0, 3, -1],
@@ -79,7 +83,7 @@ for (const [name, initial, other, outOfRange] of SETTINGS) {
         for (const key of [name, camelCase(name), dashed])
             equal(new Par.Requests({[key]: other})[name], other, `${key} of the constructor`);
         if (outOfRange !== undefined) {
-            complains('GLib-GObject', GLib.LogLevelFlags.LEVEL_WARNING, '*out of range*', () => {
+            complains('GLib-GObject', OUT_OF_RANGE_LEVEL, '*out of range*', () => {
                 requests[name] = outOfRange;
             });
             equal(requests[name], initial);
