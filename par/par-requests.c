@@ -2242,9 +2242,9 @@ par_requests_invoke (ParRequests   *self,
  * }
  * ```
  *
- * This may be called from any thread; workers that have come already are not surrounded. @destroy
- * is called like those of thread requests, when no worker is in @function any more and the requests
- * have been freed or another function has taken its place.
+ * This may be called from any thread. Workers that have come already go on as they are while there
+ * is work for them. @destroy is called like those of thread requests, when no worker is in @function
+ * any more and the requests have been freed or another function has taken its place.
  *
  * Since: 0.1
  */
