@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any, Tuple
@@ -19,8 +20,11 @@ KEY = os.getenv('OPENWEATHERMAP_API_KEY')
 
 def find_weather(service: str, city: str) -> Tuple[Any, ...]:
     query = urllib.parse.urlencode({'q': city, 'units': 'metric', 'appid': KEY or ''})
-    with urllib.request.urlopen(f'{service}/data/2.5/weather?{query}') as response:
-        weather = json.load(response)
+    try:
+        with urllib.request.urlopen(f'{service}/data/2.5/weather?{query}') as response:
+            weather = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise OSError(f'{city}: the service answered {error.code} {error.reason}') from error
     return weather['name'], weather['main']['temp'], weather['weather'][0]['description']
 
 

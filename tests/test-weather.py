@@ -302,7 +302,7 @@ def a_failing_service_is_reported():
 
     assert run.status == 1, run
     assert run.messages[:-2] == [('par', 'request: 0'), *http_messages('500')], run
-    assert re.match(r'failed - 0: (Error: )?Oakland: ', par_messages(run)[1]), run
+    assert re.match(r'failed - 0: (\w*Error: )?Oakland: ', par_messages(run)[1]), run
     assert '1 of 1 requests failed' in run.error, run
     assert re.match(r'Oakland +.*Oakland.* 500 ', run.rows[0]), run
 

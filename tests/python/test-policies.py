@@ -4,7 +4,11 @@
 
 import threading
 
-from support import Par, PATIENCE, TestCase, main
+from support import GLib, PATIENCE, Par, TestCase, main
+
+
+def fail(error):
+    raise error
 
 
 class PolicyTest(TestCase):
@@ -86,6 +90,58 @@ class PolicyTest(TestCase):
         self.do_failing(requests)
         self.assertIs(requests[0].exception, error)
         self.assertEqual(requests[0].get_n_attempts(), 1)
+
+    def test_retry_on_names_what_is_worth_it(self):
+        for retry_on, error, n_attempts in (
+            ((ConnectionError, TimeoutError), ConnectionResetError('x'), 2),
+            ((ConnectionError, TimeoutError), TypeError('x'), 1),
+            (OSError, FileNotFoundError('x'), 2),
+            (OSError, SystemExit(3), 1),
+            ((), ValueError('x'), 1),
+            (None, TypeError('x'), 2),
+            (GLib.Error, GLib.Error('x', 'own', 3), 2),
+        ):
+            requests = Par.Requests(retry=Par.Retry(initial_delay=1, max_retries=1),
+                                    retry_on=retry_on)
+            self.assertIs(requests.retry_on, retry_on)
+            requests.add(fail, error)
+            self.do_failing(requests)
+            self.assertEqual(requests[0].props.n_attempts, n_attempts)
+            self.assertIs(requests[0].exception, error)
+
+    def test_retry_on_may_be_set_later_and_not_to_anything(self):
+        requests = Par.Requests(retry=Par.Retry(initial_delay=1))
+        self.assertIsNone(requests.retry_on)
+        requests.retry_on = (ConnectionError,)
+        requests.add(fail, TypeError())
+        requests.retry_on = None
+        requests.add(fail, TypeError())
+        self.do_failing(requests)
+        self.assertEqual([request.props.n_attempts for request in requests], [1, 4])
+        for odd in (3, 'ConnectionError', (ConnectionError, 3)):
+            with self.assertRaises(TypeError):
+                requests.retry_on = odd
+            with self.assertRaises(TypeError):
+                Par.Requests(retry_on=odd)
+
+    def test_retry_on_counts_for_map(self):
+        retry = Par.Retry(initial_delay=1)
+        with self.assertRaises(TypeError):
+            list(Par.Requests.map(fail, [TypeError()], retry=retry, retry_on=OSError))
+        self.assertEqual(retry.props.n_sent, 0)
+
+    def test_retry_after_is_waited_for(self):
+        def fail_once():
+            if Par.current_attempt().get_number() == 1:
+                Par.current_attempt().set_retry_after(30)
+                raise ConnectionError
+            return GLib.get_monotonic_time()
+
+        requests = Par.Requests(retry=Par.Retry(initial_delay=1))
+        requests.add(fail_once)
+        start = GLib.get_monotonic_time()
+        requests.do()
+        self.assertGreaterEqual(requests[0].result() - start, 30000)
 
     def test_retry_after_the_deadline_fails_at_once(self):
         def fail():

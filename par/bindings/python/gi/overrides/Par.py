@@ -114,33 +114,36 @@ def _fail(attempt, exception, return_error=_return_error):
         return_error(attempt, _make_error(exception, number))
 
 
-def _catch(attempt, exception):
+def _catch(attempt, exception, retry_on=None):
     # The first frame is that of this file, and would keep the attempt.
     exception.__traceback__ = exception.__traceback__.tb_next
-    _fail(attempt, exception)
+    if retry_on is None or isinstance(exception, retry_on):
+        _fail(attempt, exception)
+    else:
+        _fail(attempt, exception, _return_fatal_error)
 
 
 class _Call(tuple):
-    """What is to be called, on its way to one of the workers: a context, a function, its arguments,
-    and its keyword arguments."""
+    """What is to be called: a context, a function, its arguments and keyword arguments, and the
+    exceptions after which to try it again. It goes through a GValue, as results do."""
 
     __slots__ = ()
     __gtype__ = GObject.TYPE_PYOBJECT
 
 
-def _call(attempt, function, args, kwargs):
+def _call(attempt, function, args, kwargs, retry_on):
     _current_attempt.set(attempt)
     try:
         _return_value(attempt, _Result(function(*args, **kwargs)))
     except BaseException as exception:
-        _catch(attempt, exception)
+        _catch(attempt, exception, retry_on)
 
 
 def _run(attempt, call):
-    context, function, args, kwargs = call
+    context, *rest = call
     # A context cannot be entered twice at once, as copies of a request would. What an attempt sets
     # in it is not for the others.
-    context.copy().run(_call, attempt, function, args, kwargs)
+    context.copy().run(_call, attempt, *rest)
 
 
 def _call_bare(attempt, function, args):
@@ -175,21 +178,21 @@ _tasks = set()
 _loop_is_blocked = contextvars.ContextVar('par-loop-is-blocked', default=False)
 
 
-async def _await(attempt, function, args, kwargs):
+async def _await(attempt, function, args, kwargs, retry_on):
     try:
         _return_value(attempt, _Result(await function(*args, **kwargs)))
     except BaseException as exception:
-        _catch(attempt, exception)
+        _catch(attempt, exception, retry_on)
         # The event loop wants to know of these.
         if not isinstance(exception, Exception):
             raise
 
 
-def _start_task(attempt, function, args, kwargs):
+def _start_task(attempt, *rest):
     import asyncio
 
     _current_attempt.set(attempt)
-    task = asyncio.get_running_loop().create_task(_await(attempt, function, args, kwargs))
+    task = asyncio.get_running_loop().create_task(_await(attempt, *rest))
     cancellable = attempt.get_cancellable()
     handler = cancellable.connect(lambda *_: task.cancel())
 
@@ -201,12 +204,13 @@ def _start_task(attempt, function, args, kwargs):
     task.add_done_callback(ended)
 
 
-def _start(attempt, context, function, args, kwargs):
+def _start(attempt, call):
+    context, *rest = call
     try:
         if _loop_is_blocked.get():
             raise RuntimeError('the event loop that this request needs waits for the request: '
                                'await do_async(), in place of what blocks')
-        context.copy().run(_start_task, attempt, function, args, kwargs)
+        context.copy().run(_start_task, attempt, *rest)
     except BaseException as exception:
         _catch(attempt, exception)
 
@@ -261,7 +265,7 @@ class Attempt(Par.Attempt):
         _fail(self, exception)
 
     def return_fatal_error(self, exception):
-        """Ends the attempt with a failure, any exception, that no other attempt would be spared."""
+        """Ends the attempt with a failure that no other attempt would be spared."""
         _fail(self, exception, _return_fatal_error)
 
 
@@ -286,11 +290,11 @@ class Request(Par.Request):
         To add the function itself takes less. Here label, key and priority can be set before.
         """
         _check_function(function)
-        context = contextvars.copy_context()
+        call = _Call((contextvars.copy_context(), function, args, kwargs, None))
         if _is_coroutine_function(function):
             _check_loop(function)
-            return _new_async(_start, context, function, args, kwargs)
-        return _new_thread(_run, _Call((context, function, args, kwargs)))
+            return _new_async(_start, call)
+        return _new_thread(_run, call)
 
     @classmethod
     def new_thread(cls, function, /, *data):
@@ -602,9 +606,12 @@ def _pull(requests, function, data):
 
 class Requests(Par.Requests):
     _source_exception = None
+    _retry_on = None
 
-    def __init__(self, **properties):
+    def __init__(self, *, retry_on=None, **properties):
         super().__init__(**properties)
+        if retry_on is not None:
+            self.retry_on = retry_on
         # Else every call of a function would make a thread state, and destroy it.
         _set_worker_func(self, _work)
         # One callback for all: PyGObject 3.42 loses 126 bytes with each.
@@ -613,6 +620,28 @@ class Requests(Par.Requests):
     @classmethod
     def new(cls):
         return cls()
+
+    @property
+    def retry_on(self):
+        """The exceptions after which a request is tried again, as for isinstance(); None for all.
+
+        After any other a request has failed for good. It counts for functions that are added later,
+        and where there is a retry or redundancy.
+        """
+        return self._retry_on
+
+    @retry_on.setter
+    def retry_on(self, retry_on):
+        if retry_on is not None:
+            # Raises TypeError if it is not of that kind.
+            issubclass(Exception, retry_on)
+        self._retry_on = retry_on
+
+    def set_function(self, function, /, *data):
+        raise NotImplementedError('add() has set the function: add(function, argument)')
+
+    def add_argument(self, argument):
+        raise NotImplementedError('in Python this is add(function, argument)')
 
     def __bool__(self):
         # Not whether there are any, as for a list.
@@ -637,11 +666,11 @@ class Requests(Par.Requests):
         if isinstance(function, Par.Request):
             return self._add_request(function, *args, **kwargs)
         _check_function(function)
-        context = contextvars.copy_context()
+        call = _Call((contextvars.copy_context(), function, args, kwargs, self._retry_on))
         if _is_coroutine_function(function):
             _check_loop(function)
-            return _add_async(self, _start, context, function, args, kwargs)
-        return _add_argument(self, _Call((context, function, args, kwargs)))
+            return _add_async(self, _start, call)
+        return _add_argument(self, call)
 
     def _add_request(self, request):
         # The C side would say so on the terminal only.

@@ -11,8 +11,12 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    NoReturn,
     Optional,
+    Tuple,
+    Type,
     TypeVar,
+    Union,
     overload,
 )
 
@@ -21,6 +25,7 @@ from gi.repository import Gio, GLib, GObject
 _T = TypeVar('_T')
 _T1 = TypeVar('_T1')
 _T2 = TypeVar('_T2')
+_Exceptions = Union[None, Type[BaseException], Tuple[Type[BaseException], ...]]
 
 MAJOR_VERSION: int
 MICRO_VERSION: int
@@ -273,6 +278,7 @@ class Requests(GObject.Object, Gio.ListModel):
         redundancy: int = ...,
         request_timeout: int = ...,
         retry: Optional[Retry] = ...,
+        retry_on: _Exceptions = ...,
         timeout: int = ...,
         wait_for_attempts: bool = ...,
     ) -> None: ...
@@ -280,6 +286,10 @@ class Requests(GObject.Object, Gio.ListModel):
     def new(cls) -> Requests: ...
     @property
     def props(self) -> _Props: ...
+    @property
+    def retry_on(self) -> _Exceptions: ...
+    @retry_on.setter
+    def retry_on(self, retry_on: _Exceptions) -> None: ...
     def __bool__(self) -> bool: ...
     def __len__(self) -> int: ...
     @overload
@@ -292,7 +302,7 @@ class Requests(GObject.Object, Gio.ListModel):
     def add(self, request: Request, /) -> int: ...
     @overload
     def add(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> int: ...
-    def add_argument(self, value: object) -> int: ...
+    def add_argument(self, argument: object) -> NoReturn: ...
     def add_async(self, function: Callable[..., object], /, *data: Any) -> int: ...
     def add_thread(self, function: Callable[..., object], /, *data: Any) -> int: ...
     def as_completed(
@@ -313,6 +323,7 @@ class Requests(GObject.Object, Gio.ListModel):
         redundancy: int = ...,
         request_timeout: int = ...,
         retry: Optional[Retry] = ...,
+        retry_on: _Exceptions = ...,
         timeout: int = ...,
         wait_for_attempts: bool = ...,
     ) -> Generator[_T, None, None]: ...
@@ -332,6 +343,7 @@ class Requests(GObject.Object, Gio.ListModel):
         redundancy: int = ...,
         request_timeout: int = ...,
         retry: Optional[Retry] = ...,
+        retry_on: _Exceptions = ...,
         timeout: int = ...,
         wait_for_attempts: bool = ...,
     ) -> Generator[_T, None, None]: ...
@@ -352,6 +364,7 @@ class Requests(GObject.Object, Gio.ListModel):
         redundancy: int = ...,
         request_timeout: int = ...,
         retry: Optional[Retry] = ...,
+        retry_on: _Exceptions = ...,
         timeout: int = ...,
         wait_for_attempts: bool = ...,
     ) -> Generator[_T, None, None]: ...
@@ -407,7 +420,7 @@ class Requests(GObject.Object, Gio.ListModel):
     def release(self) -> None: ...
     def set_attempt_timeout(self, attempt_timeout: int) -> None: ...
     def set_concurrency(self, concurrency: int) -> None: ...
-    def set_function(self, function: Optional[Callable[..., object]], *data: Any) -> None: ...
+    def set_function(self, function: Callable[..., object], /, *data: Any) -> NoReturn: ...
     def set_hedge(self, hedge: Optional[Hedge]) -> None: ...
     def set_keep_completed(self, keep_completed: bool) -> None: ...
     def set_limiter(self, limiter: Optional[Limiter]) -> None: ...
