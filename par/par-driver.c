@@ -343,12 +343,16 @@ claim (ParDriver  *self,
   return FALSE;
 }
 
-/* Whether the caller may fetch requests of the run that is on. */
+/* Whether the caller may fetch requests of the run that is on. Inside an attempt of that run it
+ * would wait for itself. */
 static gboolean
 may_fetch (ParDriver *self)
 {
+  ParAttempt *attempt = par_attempt_get_current ();
+
   return par_engine_is_owner (self->engine) && self->next_task == NULL && !self->fetching
-         && (self->pulled || self->do_task != NULL);
+         && (self->pulled || self->do_task != NULL)
+         && (attempt == NULL || attempt->host != &self->engine->scheduler.host);
 }
 
 /* Makes a run that next() has begun one that tells of all its requests. */

@@ -793,6 +793,44 @@ next_gives_async_requests (Fixture       *fixture,
 }
 
 static void
+run_own (ParAttempt  *attempt,
+         gpointer     user_data,
+         GError     **error)
+{
+  Fixture *fixture = user_data;
+  g_autoptr(GError) do_error = NULL;
+  g_autoptr(GError) next_error = NULL;
+
+  g_assert_false (par_requests_do (fixture->requests, NULL, &do_error));
+  g_assert_error (do_error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_assert_null (par_requests_next (fixture->requests, NULL, &next_error));
+  g_assert_error (next_error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_string_append_c (fixture->order, 'r');
+  par_attempt_return_boolean (attempt, TRUE);
+}
+
+static void
+run_of_next_is_on_inside_attempt (Fixture       *fixture,
+                                  gconstpointer  data)
+{
+  g_autoptr(ParRequest) request = NULL;
+
+  g_test_summary ("A function that is called between two next() cannot wait for its own run.");
+
+  par_requests_hold (fixture->requests);
+  add_async (fixture, return_number);
+  request = par_requests_next (fixture->requests, NULL, NULL);
+  g_assert_nonnull (request);
+  add_async (fixture, run_own);
+  while (fixture->order->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  par_requests_release (fixture->requests);
+  g_assert_true (do_all (fixture));
+
+  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 2);
+}
+
+static void
 next_cb (GObject      *requests,
          GAsyncResult *result,
          gpointer      data)
@@ -1073,6 +1111,7 @@ main (int   argc,
   ADD ("do-in-finished", do_in_finished);
   ADD ("do-of-others-inside-attempt", do_of_others_inside_attempt);
   ADD ("next-gives-async-requests", next_gives_async_requests);
+  ADD ("run-of-next-is-on-inside-attempt", run_of_next_is_on_inside_attempt);
   ADD ("next-async-gives-async-requests", next_async_gives_async_requests);
   ADD ("cancelled-in-owner-context", cancelled_in_owner_context);
   ADD ("copies-are-raced", copies_are_raced);
