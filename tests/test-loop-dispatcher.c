@@ -523,6 +523,99 @@ cancelled_request_gives_its_slot_back (Fixture       *fixture,
   g_assert_cmpint (par_request_get_state (request), ==, PAR_REQUEST_STATE_CANCELLED);
 }
 
+/* Ends in the loop some time after its request has settled. */
+static void
+cancel_and_return_later (ParAttempt  *attempt,
+                         gpointer     user_data,
+                         GError     **error)
+{
+  g_autoptr(ParRequest) request = par_attempt_get_request (attempt);
+
+  par_request_cancel (request);
+  return_later (attempt, user_data, error);
+}
+
+static guint64
+count_cancelled (ParRequests *requests)
+{
+  g_autoptr(ParStats) stats = par_requests_get_stats (requests);
+
+  return par_stats_get_n_cancelled (stats);
+}
+
+static void
+slot_of_cancelled_request_is_waited_for (Fixture       *fixture,
+                                         gconstpointer  data)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("do() iterates the context for an attempt that is only in the way.");
+
+  par_requests_set_concurrency (fixture->requests, 1);
+  add_async (fixture, cancel_and_return_later);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  g_assert_false (par_requests_do (fixture->requests, NULL, &error));
+  g_assert_error (error, PAR_REQUESTS_ERROR, PAR_REQUESTS_ERROR_FAILED);
+  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 1);
+}
+
+/* Leaves all slots to the async attempt that is out. */
+static gpointer
+take_slot (gpointer requests)
+{
+  while (count_cancelled (requests) == 0)
+    g_thread_yield ();
+  par_requests_set_concurrency (requests, 1);
+  par_requests_set_paused (requests, FALSE);
+
+  return NULL;
+}
+
+static void
+cancel_and_pause (ParAttempt  *attempt,
+                  gpointer     user_data,
+                  GError     **error)
+{
+  Fixture *fixture = user_data;
+
+  par_requests_set_paused (fixture->requests, TRUE);
+  cancel_and_return_later (attempt, user_data, error);
+}
+
+static void
+slot_is_waited_for_when_it_becomes_the_last (Fixture       *fixture,
+                                             gconstpointer  data)
+{
+  GThread *thread;
+
+  g_test_summary ("So it does when the bound is lowered while it sleeps.");
+
+  par_requests_set_concurrency (fixture->requests, 2);
+  add_async (fixture, cancel_and_pause);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  thread = g_thread_new ("slot", take_slot, fixture->requests);
+  par_requests_do (fixture->requests, NULL, NULL);
+  g_thread_join (thread);
+  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 1);
+}
+
+static void
+permit_of_cancelled_request_is_waited_for (Fixture       *fixture,
+                                           gconstpointer  data)
+{
+  g_autoptr(ParLimiter) limiter = par_limiter_new ();
+
+  g_test_summary ("So it does for an attempt that has the only permit.");
+
+  par_limiter_set_concurrency (limiter, 1);
+  par_requests_set_limiter (fixture->requests, limiter);
+  par_requests_set_concurrency (fixture->requests, 2);
+  add_async (fixture, cancel_and_return_later);
+  par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
+  par_requests_do (fixture->requests, NULL, NULL);
+  g_assert_cmpuint (par_requests_get_n_succeeded (fixture->requests), ==, 1);
+}
+
 static void
 cancelled_run_leaves_all_slots (Fixture       *fixture,
                                 gconstpointer  data)
@@ -1101,6 +1194,10 @@ main (int   argc,
   ADD ("worker-without-work-leaves", worker_without_work_leaves);
   ADD ("owner-is-woken-for-its-turn", owner_is_woken_for_its_turn);
   ADD ("cancelled-request-gives-its-slot-back", cancelled_request_gives_its_slot_back);
+  ADD ("slot-of-cancelled-request-is-waited-for", slot_of_cancelled_request_is_waited_for);
+  ADD ("slot-is-waited-for-when-it-becomes-the-last",
+       slot_is_waited_for_when_it_becomes_the_last);
+  ADD ("permit-of-cancelled-request-is-waited-for", permit_of_cancelled_request_is_waited_for);
   ADD ("cancelled-run-leaves-all-slots", cancelled_run_leaves_all_slots);
   ADD ("added-during-run-of-threads", added_during_run_of_threads);
   ADD ("added-when-last-has-completed", added_when_last_has_completed);

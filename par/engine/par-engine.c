@@ -197,6 +197,8 @@ start_and_unlock (ParEngine *self)
   self->scheduler.host.has_chores = FALSE;
   if (par_scheduler_has_async_work (&self->scheduler))
     par_scheduler_wake (&self->scheduler, TRUE);
+  if (G_UNLIKELY (par_scheduler_waits_for_async (&self->scheduler)))
+    par_scheduler_wake (&self->scheduler, TRUE);
   n_workers = par_thread_dispatcher_ask (&self->threads);
 
   par_host_unlock (host_of (self));
@@ -834,7 +836,7 @@ par_engine_hold_back (ParEngine *self,
   par_host_unlock (host_of (self));
 }
 
-/* Waits for news, in a do(). */
+/* Waits for news, in a do(); or not, if the caller's context is needed now. */
 void
 par_engine_wait (ParEngine *self,
                  gboolean   may_nap)
@@ -842,7 +844,8 @@ par_engine_wait (ParEngine *self,
   par_host_lock (host_of (self));
   if (may_nap && is_nap_due (self))
     par_owner_wait (&self->scheduler.owner, PAR_OWNER_NAPPING, get_nap_end (self));
-  else if (!par_scheduler_has_news (&self->scheduler))
+  else if (!par_scheduler_has_news (&self->scheduler)
+           && !par_scheduler_waits_for_async (&self->scheduler))
     par_owner_wait (&self->scheduler.owner, PAR_OWNER_ASLEEP,
                     par_scheduler_get_next_time (&self->scheduler));
   par_host_unlock (host_of (self));
@@ -864,7 +867,8 @@ par_engine_wait_in (ParEngine    *self,
   par_engine_enter (self);
 }
 
-/* Whether there are requests that only come to an end if the owner's context is iterated. */
+/* Whether there are requests that only come to an end if the owner's context is iterated: async
+ * ones, or any that wait for what async attempts have. */
 gboolean
 par_engine_needs_context (ParEngine *self)
 {
@@ -873,6 +877,7 @@ par_engine_needs_context (ParEngine *self)
 
   par_host_lock (host_of (self));
   needed = scheduler->async_queue.n_queued > 0 || scheduler->n_async_running > 0
+           || par_scheduler_waits_for_async (scheduler)
            || (scheduler->n_async_out > 0 && scheduler->run != NULL
                && scheduler->run->settings.wait_for_attempts);
   par_host_unlock (host_of (self));

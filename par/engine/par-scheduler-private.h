@@ -160,6 +160,7 @@ gboolean  par_scheduler_drop_run              (ParScheduler       *self,
                                                ParRun             *run);
 
 gboolean  par_scheduler_is_open               (ParScheduler       *self);
+gboolean  par_scheduler_waits_for_async       (ParScheduler       *self);
 gboolean  par_scheduler_may_start             (ParScheduler       *self);
 gboolean  par_scheduler_wants_pull            (ParScheduler       *self,
                                                gboolean            pulling);

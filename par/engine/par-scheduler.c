@@ -611,6 +611,17 @@ par_scheduler_may_start (ParScheduler *self)
   return par_scheduler_is_open (self) && self->run->cause == PAR_RUN_CAUSE_NONE && !self->paused;
 }
 
+/* Whether what is to start may have to wait for async attempts, of requests that have settled too:
+ * they may have all the slots or permits. To end they may need the owner's context. */
+gboolean
+par_scheduler_waits_for_async (ParScheduler *self)
+{
+  return self->n_async_out > 0 && par_scheduler_is_open (self)
+         && self->run->cause == PAR_RUN_CAUSE_NONE
+         && (self->run->settings.limiter != NULL
+             || (self->concurrency > 0 && self->n_async_out >= self->concurrency));
+}
+
 /* With a bound, thread requests and async ones have one order. */
 static gboolean
 is_turn_of (ParScheduler *self,
@@ -1583,7 +1594,7 @@ ring (ParScheduler *self,
     case PAR_ALARM_RETRY:
       record->detail->backoff = NULL;
       par_queue_add_retry (queue_of (self, record), alarm->index);
-          par_alarm_remove (alarm);
+      par_alarm_remove (alarm);
       break;
 
     case PAR_ALARM_LIMITER:
