@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a request costs that does nothing, from Python: microseconds each, the least of some rounds,
-beside concurrent.futures in the same run.
+beside concurrent.futures in the same run; and how soon Ctrl-C ends a run that has many queued.
 
 Usage: overhead.py [REQUESTS [ROUNDS]]
 """
 
 import collections
 import gc
+import os
+import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -83,3 +86,29 @@ for bound in 1, 2, 8, 64:
             least[name] = min(least[name], measure(run, bound))
     print(f'{bound:5}' + ''.join(f' | {least[name]:{max(len(name), 14)}.1f}' for name in WAYS),
           flush=True)
+
+
+def interrupt(n_queued):
+    """Returns the milliseconds after which do() is over, with all that is queued cancelled."""
+    is_over = threading.Event()
+    interrupted = []
+
+    def press_keys():
+        interrupted.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+        is_over.wait()
+
+    requests = Par.Requests(concurrency=1)
+    requests.add(press_keys)
+    for number in range(n_queued):
+        requests.add(do_nothing, number)
+    try:
+        requests.do()
+    except KeyboardInterrupt:
+        taken = time.perf_counter() - interrupted[0]
+    is_over.set()
+    assert requests.props.n_cancelled == n_queued + 1
+    return taken * 1000
+
+
+print(f'Ctrl-C, of {5 * N_REQUESTS} queued: {interrupt(5 * N_REQUESTS):.0f} ms')
