@@ -41,6 +41,7 @@ end_call (ParLoopDispatcher  *self,
   has_more = self->client->count_waiting (self->host) > 0;
   par_host_unlock (self->host);
   *attempt = has_more ? par_attempt_new (self->host, TRUE) : NULL;
+  par_attempt_set_current (*attempt);
   g_object_unref (called);
   par_host_lock (self->host);
 }
@@ -59,6 +60,7 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
   ParRequestFunc function;
   gpointer user_data;
 
+  par_attempt_set_current (attempt);
   par_host_lock (self->host);
   for (guint i = 0; i < max_starts && attempt != NULL; i++)
     {
@@ -68,9 +70,7 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
         break;
       par_dispatcher_unlock (self->host, self->client);
 
-      par_attempt_set_current (attempt);
       function (attempt, user_data, &error);
-      par_attempt_set_current (outer);
       if (G_UNLIKELY (error != NULL))
         par_attempt_set_error (attempt, error);
       now_us = par_timer_now (&timer);
@@ -81,6 +81,7 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
         break;
     }
   par_dispatcher_unlock (self->host, self->client);
+  par_attempt_set_current (outer);
 
   g_clear_object (&attempt);
 }

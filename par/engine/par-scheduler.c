@@ -649,7 +649,7 @@ par_scheduler_has_async_work (ParScheduler *self)
 static void
 wake_for_async (ParScheduler *self)
 {
-  if (G_UNLIKELY (par_scheduler_has_async_work (self)))
+  if (self->owner.state != PAR_OWNER_BUSY && G_UNLIKELY (par_scheduler_has_async_work (self)))
     par_scheduler_wake (self, TRUE);
 }
 
@@ -1360,10 +1360,13 @@ par_scheduler_take_for_loop (ParHost        *host,
   ParScheduler *self = (ParScheduler *) host;
   ParTurn turn;
 
-  if (!par_scheduler_has_async_work (self) || !may_take (self, now_us))
+  if (!may_take (self, now_us))
     return FALSE;
 
-  if (!take_handed (self, &turn) && !take_turn (self, &self->async_queue, now_us, &turn))
+  if (!take_handed (self, &turn)
+      && (count_free_slots (self) == 0
+          || !is_turn_of (self, &self->async_queue, &self->thread_queue)
+          || !take_turn (self, &self->async_queue, now_us, &turn)))
     {
       par_scheduler_pass_turn (self, now_us);
       return FALSE;
