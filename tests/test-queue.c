@@ -7,6 +7,7 @@ typedef struct
 {
   ParRecords records;
   ParQueue queue;
+  guint64 n_retries;
   GString *taken;
 } Fixture;
 
@@ -63,7 +64,8 @@ settle (Fixture         *fixture,
   par_records_get (&fixture->records, index)->state = state;
 }
 
-/* Takes the next, as the engine does, and notes its index; a copy with a star. */
+/* Takes the next, as the engine does, and notes its index: of a copy with a star, a retry with an
+ * r, a hedge with an h, or an H if it is paid. */
 static gboolean
 take (Fixture  *fixture,
       gboolean  bounded,
@@ -79,13 +81,17 @@ take (Fixture  *fixture,
   if (fixture->taken->len > 0)
     g_string_append_c (fixture->taken, ' ');
   g_string_append_printf (fixture->taken, "%" G_GUINT64_FORMAT "%s", turn.index,
-                          turn.kind == PAR_ATTEMPT_KIND_COPY ? "*" : "");
+                          turn.kind == PAR_ATTEMPT_KIND_COPY ? "*"
+                          : turn.kind == PAR_ATTEMPT_KIND_RETRY ? "r"
+                          : turn.kind != PAR_ATTEMPT_KIND_HEDGE ? ""
+                          : turn.paid ? "H" : "h");
 
   if (turn.kind == PAR_ATTEMPT_KIND_FIRST)
     {
       g_assert_cmpint (par_records_get (&fixture->records, turn.index)->state,
                        ==, PAR_REQUEST_STATE_QUEUED);
       settle (fixture, turn.index, PAR_REQUEST_STATE_RUNNING);
+      fixture->queue.n_queued--;
       if (redundancy > 1)
         par_queue_add_copies (&fixture->queue, turn.index, redundancy - 1);
     }
@@ -349,6 +355,325 @@ requests_added_later_are_taken (Fixture       *fixture,
   assert_taken ("0 1 4 2 3 5");
 }
 
+static void
+add_retry (Fixture *fixture,
+           guint64  index)
+{
+  par_queue_add_retry (&fixture->queue, index, fixture->n_retries++);
+}
+
+/* Has all requests run that have been added, as if their first attempts had started. */
+static void
+start_all (Fixture *fixture)
+{
+  take_all (fixture, TRUE, 1);
+  g_string_truncate (fixture->taken, 0);
+}
+
+/* Settles a request as the engine does, which has plans for it. */
+static void
+settle_planned (Fixture         *fixture,
+                guint64          index,
+                ParRequestState  state)
+{
+  settle (fixture, index, state);
+  par_queue_forget (&fixture->queue, par_records_get (&fixture->records, index));
+}
+
+static void
+hedges_go_before_all_else (Fixture       *fixture,
+                           gconstpointer  data)
+{
+  gboolean bounded = GPOINTER_TO_INT (data);
+
+  g_test_summary ("Before copies, retries, and what is most urgent; among themselves, as they came.");
+
+  add_requests (fixture, 4);
+  start_all (fixture);
+  par_queue_add_copies (&fixture->queue, 2, 1);
+  add_retry (fixture, 3);
+  add_request (fixture, G_MININT);
+  par_queue_add_hedge (&fixture->queue, 1, FALSE);
+  par_queue_add_hedge (&fixture->queue, 0, TRUE);
+  g_assert_cmpuint (par_queue_count_waiting (&fixture->queue), ==, 5);
+  take_all (fixture, bounded, 1);
+  assert_taken (bounded ? "1h 0H 2* 4 3r" : "1h 0H 4 3r 2*");
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 0);
+}
+
+static void
+hedges_of_settled_requests_are_found (Fixture       *fixture,
+                                      gconstpointer  data)
+{
+  g_test_summary ("Since somebody may have paid for them, who wants that back.");
+
+  add_requests (fixture, 2);
+  start_all (fixture);
+  par_queue_add_hedge (&fixture->queue, 0, TRUE);
+  par_queue_add_hedge (&fixture->queue, 1, FALSE);
+  settle (fixture, 0, PAR_REQUEST_STATE_SUCCEEDED);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("0H 1h");
+}
+
+static void
+retries_join_the_tail (Fixture       *fixture,
+                       gconstpointer  data)
+{
+  g_test_summary ("After what is there of their priority, before what comes later.");
+
+  add_request (fixture, 0);
+  add_request (fixture, -5);
+  add_request (fixture, 5);
+  start_all (fixture);
+  add_request (fixture, 0);
+  add_request (fixture, -5);
+  add_request (fixture, 5);
+  for (guint64 index = 0; index < 3; index++)
+    add_retry (fixture, index);
+  add_request (fixture, 0);
+  add_request (fixture, -5);
+  add_request (fixture, 5);
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 3);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("4 1r 7 3 0r 6 5 2r 8");
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 0);
+}
+
+static void
+retries_come_in_the_order_they_became_ready (Fixture       *fixture,
+                                             gconstpointer  data)
+{
+  g_test_summary ("Whatever their indexes, and whether a request has come between them or not.");
+
+  add_requests (fixture, 5);
+  start_all (fixture);
+  add_retry (fixture, 3);
+  add_retry (fixture, 1);
+  add_retry (fixture, 2);
+  add_requests (fixture, 1);
+  add_retry (fixture, 4);
+  add_retry (fixture, 0);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("3r 1r 2r 5 4r 0r");
+}
+
+static void
+retries_may_be_queued_again (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_test_summary ("When the one before has failed too.");
+
+  add_requests (fixture, 2);
+  start_all (fixture);
+  add_retry (fixture, 0);
+  g_assert_true (take (fixture, TRUE, 1));
+  add_retry (fixture, 1);
+  add_retry (fixture, 0);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("0r 1r 0r");
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 0);
+}
+
+static void
+forgotten_retries_are_skipped (Fixture       *fixture,
+                               gconstpointer  data)
+{
+  g_test_summary ("Their requests have been cancelled, or have come to a result another way.");
+
+  add_requests (fixture, 3);
+  start_all (fixture);
+  for (guint64 index = 0; index < 3; index++)
+    add_retry (fixture, index);
+  settle_planned (fixture, 0, PAR_REQUEST_STATE_CANCELLED);
+  settle_planned (fixture, 2, PAR_REQUEST_STATE_SUCCEEDED);
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 1);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("1r");
+}
+
+/* Takes the next out, and puts it aside for a key. */
+static void
+park (Fixture    *fixture,
+      const char *key)
+{
+  ParTurn turn;
+
+  g_assert_true (par_queue_peek (&fixture->queue, TRUE, &turn));
+  par_queue_pop (&fixture->queue, TRUE, &turn);
+  par_queue_park (&fixture->queue, &turn, key);
+}
+
+static void
+parked_requests_do_not_wait (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_test_summary ("Others pass them; each time their key is free, the first of them is back in its "
+                  "place.");
+
+  add_requests (fixture, 6);
+  park (fixture, "x");
+  park (fixture, "x");
+  park (fixture, "y");
+  g_assert_true (take (fixture, TRUE, 1));
+  g_assert_cmpuint (fixture->queue.n_parked, ==, 3);
+  par_queue_unpark (&fixture->queue, "z");
+  g_assert_true (take (fixture, TRUE, 1));
+  par_queue_unpark (&fixture->queue, "x");
+  take_all (fixture, TRUE, 1);
+  assert_taken ("3 4 0 5");
+
+  par_queue_unpark (&fixture->queue, "y");
+  take_all (fixture, TRUE, 1);
+  par_queue_unpark (&fixture->queue, "x");
+  take_all (fixture, TRUE, 1);
+  assert_taken ("3 4 0 5 2 1");
+  g_assert_cmpuint (fixture->queue.n_parked, ==, 0);
+  g_assert_cmpuint (g_hash_table_size (fixture->queue.parked), ==, 0);
+}
+
+static void
+parked_requests_keep_their_order (Fixture       *fixture,
+                                  gconstpointer  data)
+{
+  g_test_summary ("By priority first, whenever they were parked; retries among them.");
+
+  add_request (fixture, 0);
+  start_all (fixture);
+  add_request (fixture, 5);
+  add_request (fixture, 0);
+  park (fixture, NULL);
+  add_retry (fixture, 0);
+  park (fixture, NULL);
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 1);
+  add_request (fixture, -5);
+  park (fixture, NULL);
+  park (fixture, NULL);
+  g_assert_false (take (fixture, TRUE, 1));
+  g_assert_cmpuint (par_queue_count_waiting (&fixture->queue), ==, 0);
+
+  for (guint i = 0; i < 4; i++)
+    {
+      par_queue_unpark (&fixture->queue, NULL);
+      g_assert_true (take (fixture, TRUE, 1));
+      g_assert_false (take (fixture, TRUE, 1));
+    }
+  assert_taken ("3 2 0r 1");
+}
+
+static void
+later_ones_are_behind_parked_ones (Fixture       *fixture,
+                                   gconstpointer  data)
+{
+  ParTurn turn;
+
+  g_test_summary ("Of the same key only, and unless they are more urgent.");
+
+  add_requests (fixture, 2);
+  add_request (fixture, -1);
+  take (fixture, TRUE, 1);
+  park (fixture, "x");
+  g_assert_true (par_queue_peek (&fixture->queue, TRUE, &turn));
+  g_assert_cmpuint (turn.index, ==, 1);
+  g_assert_true (par_queue_is_behind (&fixture->queue, &turn, "x"));
+  g_assert_false (par_queue_is_behind (&fixture->queue, &turn, "y"));
+  turn.priority = -1;
+  g_assert_false (par_queue_is_behind (&fixture->queue, &turn, "x"));
+
+  settle_planned (fixture, 0, PAR_REQUEST_STATE_CANCELLED);
+  turn.priority = 0;
+  g_assert_false (par_queue_is_behind (&fixture->queue, &turn, "x"));
+}
+
+static void
+forgotten_parked_requests_are_skipped (Fixture       *fixture,
+                                       gconstpointer  data)
+{
+  g_test_summary ("The next of their key has their turn.");
+
+  add_requests (fixture, 4);
+  for (guint i = 0; i < 4; i++)
+    park (fixture, "x");
+  settle_planned (fixture, 0, PAR_REQUEST_STATE_CANCELLED);
+  settle_planned (fixture, 1, PAR_REQUEST_STATE_CANCELLED);
+  g_assert_cmpuint (fixture->queue.n_parked, ==, 2);
+  par_queue_unpark (&fixture->queue, "x");
+  take_all (fixture, TRUE, 1);
+  assert_taken ("2");
+
+  settle_planned (fixture, 3, PAR_REQUEST_STATE_CANCELLED);
+  par_queue_unpark (&fixture->queue, "x");
+  g_assert_false (take (fixture, TRUE, 1));
+  g_assert_cmpuint (fixture->queue.n_parked, ==, 0);
+}
+
+static void
+parked_retries_are_not_lost (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_test_summary ("They wait, are counted, come back and can be forgotten like others.");
+
+  add_requests (fixture, 2);
+  start_all (fixture);
+  add_retry (fixture, 0);
+  add_retry (fixture, 1);
+  park (fixture, "x");
+  park (fixture, "x");
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 2);
+  g_assert_cmpuint (fixture->queue.n_parked, ==, 2);
+  settle_planned (fixture, 0, PAR_REQUEST_STATE_CANCELLED);
+  par_queue_unpark (&fixture->queue, "x");
+  take_all (fixture, TRUE, 1);
+  assert_taken ("1r");
+  g_assert_cmpuint (fixture->queue.n_retries, ==, 0);
+  g_assert_cmpuint (fixture->queue.n_parked, ==, 0);
+}
+
+static void
+unpark_all_frees_one_of_each_key (Fixture       *fixture,
+                                  gconstpointer  data)
+{
+  g_test_summary ("Since no more of them might pass; whoever passes frees the next.");
+
+  add_requests (fixture, 6);
+  park (fixture, "x");
+  park (fixture, "y");
+  park (fixture, "x");
+  park (fixture, NULL);
+  park (fixture, "y");
+  park (fixture, NULL);
+  par_queue_unpark_all (&fixture->queue);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("0 1 3");
+  par_queue_unpark_all (&fixture->queue);
+  take_all (fixture, TRUE, 1);
+  assert_taken ("0 1 3 2 4 5");
+  g_assert_cmpuint (g_hash_table_size (fixture->queue.parked), ==, 0);
+}
+
+static void
+stalled_hedges_and_copies_come_back (Fixture       *fixture,
+                                     gconstpointer  data)
+{
+  g_test_summary ("With the next permit, whatever its key: ahead of those that are queued, in their "
+                  "order, and with what they have paid.");
+
+  add_requests (fixture, 4);
+  start_all (fixture);
+  par_queue_add_hedge (&fixture->queue, 0, TRUE);
+  par_queue_add_hedge (&fixture->queue, 1, FALSE);
+  par_queue_add_copies (&fixture->queue, 2, 2);
+  for (guint i = 0; i < 4; i++)
+    park (fixture, "x");
+  g_assert_false (take (fixture, TRUE, 1));
+  g_assert_cmpuint (fixture->queue.n_parked, ==, 0);
+  par_queue_add_hedge (&fixture->queue, 3, FALSE);
+  par_queue_add_copies (&fixture->queue, 3, 1);
+  par_queue_unpark (&fixture->queue, "another");
+  take_all (fixture, TRUE, 1);
+  assert_taken ("0H 1h 3h 2* 2* 3*");
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -376,6 +701,21 @@ main (int   argc,
   add ("bound-may-come-and-go", bound_may_come_and_go);
   add ("bound-takes-effect-at-once", bound_takes_effect_at_once);
   add ("requests-added-later-are-taken", requests_added_later_are_taken);
+  add_with ("hedges-go-before-all-else/bounded", TRUE, hedges_go_before_all_else);
+  add_with ("hedges-go-before-all-else/unbounded", FALSE, hedges_go_before_all_else);
+  add ("hedges-of-settled-requests-are-found", hedges_of_settled_requests_are_found);
+  add ("retries-join-the-tail", retries_join_the_tail);
+  add ("retries-come-in-the-order-they-became-ready",
+       retries_come_in_the_order_they_became_ready);
+  add ("retries-may-be-queued-again", retries_may_be_queued_again);
+  add ("forgotten-retries-are-skipped", forgotten_retries_are_skipped);
+  add ("parked-requests-do-not-wait", parked_requests_do_not_wait);
+  add ("parked-requests-keep-their-order", parked_requests_keep_their_order);
+  add ("later-ones-are-behind-parked-ones", later_ones_are_behind_parked_ones);
+  add ("forgotten-parked-requests-are-skipped", forgotten_parked_requests_are_skipped);
+  add ("parked-retries-are-not-lost", parked_retries_are_not_lost);
+  add ("unpark-all-frees-one-of-each-key", unpark_all_frees_one_of_each_key);
+  add ("stalled-hedges-and-copies-come-back", stalled_hedges_and_copies_come_back);
 #undef add_with
 #undef add
 

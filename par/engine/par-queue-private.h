@@ -13,6 +13,7 @@ typedef struct
   gboolean paid;     /* HEDGE: its token has been spent */
   int priority;      /* FIRST and RETRY: what it comes by, */
   guint64 number;    /* and then by this: its index, or for a retry the end of the records then */
+  guint64 order;     /* RETRY: and then by this, in which they became ready */
   guint64 index;
   gpointer permit;   /* that it has while it waits for the owner */
 } ParTurn;
@@ -45,7 +46,8 @@ void     par_queue_add        (ParQueue      *self,
                               guint64        index,
                               int            priority);
 void     par_queue_add_retry  (ParQueue      *self,
-                              guint64        index);
+                              guint64        index,
+                              guint64        order);
 void     par_queue_add_copies (ParQueue      *self,
                               guint64        index,
                               guint          n_copies);

@@ -49,6 +49,11 @@ compare_turns (gconstpointer a,
     return left->priority < right->priority ? -1 : 1;
   if (left->number != right->number)
     return left->number < right->number ? -1 : 1;
+  /* Retries, and the request that was added after they had become ready. */
+  if (left->kind != right->kind)
+    return left->kind == PAR_ATTEMPT_KIND_RETRY ? -1 : 1;
+  if (left->order != right->order)
+    return left->order < right->order ? -1 : 1;
   if (left->index != right->index)
     return left->index < right->index ? -1 : 1;
 
@@ -84,17 +89,19 @@ par_queue_add (ParQueue *self,
 }
 
 /* Queues another attempt at a request all of whose attempts have failed, after those of its
- * priority that are there already. */
+ * priority that are there already: of the retries, those of a lower @order. */
 void
 par_queue_add_retry (ParQueue *self,
-                     guint64   index)
+                     guint64   index,
+                     guint64   order)
 {
   ParRecordDetail *detail = par_record_get_detail (par_records_get (self->records, index));
 
   detail->is_ready = TRUE;
   self->n_retries++;
   add_ordered (self, &(ParTurn) { .kind = PAR_ATTEMPT_KIND_RETRY, .priority = detail->priority,
-                                  .number = self->records->end, .index = index });
+                                  .number = self->records->end, .order = order,
+                                  .index = index });
 }
 
 /* Queues copies of a request whose first attempt starts now. */

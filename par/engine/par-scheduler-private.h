@@ -73,6 +73,7 @@ typedef struct
   gboolean is_blocked;    /* the limiter lets nothing pass */
   gboolean is_called;     /* by the limiter, since it is this engine's turn */
   ParAlarm *limiter_alarm;  /* when the rate lets something pass */
+  guint64 n_retries_ready;  /* so far, by which they have their order */
 
   /* Owned: policies that have something to tell other engines, with no lock held. */
   ParHedge *granting_hedge;

@@ -1596,7 +1596,7 @@ ring (ParScheduler *self,
 
     case PAR_ALARM_RETRY:
       record->detail->backoff = NULL;
-      par_queue_add_retry (queue_of (self, record), alarm->index);
+      par_queue_add_retry (queue_of (self, record), alarm->index, self->n_retries_ready++);
       par_alarm_remove (alarm);
       break;
 
