@@ -15,8 +15,8 @@ typedef struct _ParPermit ParPermit;
  * held: they take a few lines' time, call nobody and free nothing of anybody else's.
  *
  * A host that was refused stands in a line for its key. When its turn has come it is called, by
- * limiter_freed(), and looks at all that it could start. Its turn keeps others from starting
- * anything, so having looked, or if it cannot look, it passes on what it has not used. */
+ * limiter_freed(), and looks at what it could start of that key. Its turn keeps others from
+ * starting anything, so having looked, or if it cannot look, it passes on what it has not used. */
 
 ParPermit *par_limiter_acquire    (ParLimiter *self,
                                    ParHost    *host,
@@ -41,6 +41,7 @@ guint      par_limiter_count_free (ParLimiter *self,
 
 void       par_limiter_pass       (ParLimiter *self,
                                    ParHost    *host,
+                                   const char *key,
                                    gint64      now_us);
 void       par_limiter_leave      (ParLimiter *self,
                                    ParHost    *host,

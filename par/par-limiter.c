@@ -17,6 +17,13 @@ struct _ParPermit
   char *key;  /* (owned) NULL for what is common to all */
 };
 
+/* What a host is to be told: that its turn has come for a key. */
+typedef struct
+{
+  gpointer host;  /* (owned) */
+  char *key;      /* (owned) or NULL for what is common to all */
+} Call;
+
 /**
  * ParLimiter:
  *
@@ -62,13 +69,13 @@ struct _ParLimiter
   ParPermit common;    /* of all, or, per key, of those that have none */
   GHashTable *permits; /* (owned) of ParPermit, by their key */
   guint sweep_at;      /* how many there may be before it is looked for idle ones */
-  GQueue called;       /* of ParHost (owned), to be told that their turn has come */
+  GQueue called;       /* of Call (owned) */
   guint64 n_running;
   guint64 n_waiting;
   gint64 now_us;       /* the latest time there was */
   ParNotifier notifier;
 
-  int n_called;        /* atomic: hosts that are called */
+  int n_called;        /* atomic: how many of these there are */
 };
 
 typedef enum
@@ -111,23 +118,27 @@ count_waiting (ParLimiter *self,
   par_notifier_queue (&self->notifier, PROP_N_WAITING);
 }
 
-/* Calls a host. That takes a reference to it or, @is_given, takes over that of its place in a
- * line. */
+/* Calls a host, of which this consumes a reference. */
 static void
 call (ParLimiter *self,
-      gpointer    host,
-      gboolean    is_given)
+      ParPermit  *permit,
+      gpointer    host)
 {
-  if (g_queue_find (&self->called, host) == NULL)
-    {
-      g_queue_push_tail (&self->called, is_given ? host : par_host_ref (host));
-      g_atomic_int_inc (&self->n_called);
-    }
-  else if (is_given)
-    {
-      /* Not the last reference, since it is called already. */
-      par_host_unref (host);
-    }
+  Call *news = g_new (Call, 1);
+
+  *news = (Call) { host, g_strdup (permit->key) };
+  g_queue_push_tail (&self->called, news);
+  g_atomic_int_inc (&self->n_called);
+}
+
+static void
+call_free (gpointer data)
+{
+  Call *news = data;
+
+  par_host_unref (news->host);
+  g_free (news->key);
+  g_free (news);
 }
 
 static void
@@ -137,7 +148,7 @@ call_all_whose_turn_it_is (ParLimiter *self,
   gpointer host;
 
   while ((host = par_limit_call (&permit->limit, self->now_us)) != NULL)
-    call (self, host, FALSE);
+    call (self, permit, par_host_ref (host));
 }
 
 /* Has all who wait look again: what they were told when they were refused is not true any more. */
@@ -150,7 +161,7 @@ dismiss_all (ParLimiter *self,
   while ((host = par_limit_dismiss (&permit->limit)) != NULL)
     {
       count_waiting (self, -1);
-      call (self, host, TRUE);
+      call (self, permit, host);
     }
 }
 
@@ -319,7 +330,7 @@ par_limiter_finalize (GObject *object)
   g_hash_table_iter_init (&iter, self->permits);
   while (g_hash_table_iter_next (&iter, NULL, &permit))
     dismiss_all (self, permit);
-  g_queue_clear_full (&self->called, par_host_unref);
+  g_queue_clear_full (&self->called, call_free);
 
   par_notifier_clear (&self->notifier);
   g_hash_table_unref (self->permits);
@@ -867,35 +878,22 @@ leave_line (ParLimiter *self,
   call_all_whose_turn_it_is (self, permit);
 }
 
-static void
-leave_lines (ParLimiter *self,
-             ParHost    *host,
-             gboolean    if_called,
-             gint64      now_us)
-{
-  GHashTableIter iter;
-  gpointer permit;
-
-  g_mutex_lock (&self->lock);
-  note_time (self, now_us);
-  if (self->n_waiting > 0)
-    {
-      leave_line (self, &self->common, host, if_called);
-      g_hash_table_iter_init (&iter, self->permits);
-      while (g_hash_table_iter_next (&iter, NULL, &permit))
-        leave_line (self, permit, host, if_called);
-    }
-  g_mutex_unlock (&self->lock);
-}
-
-/* The host has been called, and has looked, or cannot look now: where it was its turn and it has
- * not asked, somebody else's comes. Where it was refused again it keeps its place. */
+/* The host has been called for a key, and has looked, or cannot look now: if it has not asked,
+ * somebody else's turn comes. If it was refused again it keeps its place. */
 void
 par_limiter_pass (ParLimiter *self,
                   ParHost    *host,
+                  const char *key,
                   gint64      now_us)
 {
-  leave_lines (self, host, TRUE, now_us);
+  ParPermit *permit;
+
+  g_mutex_lock (&self->lock);
+  note_time (self, now_us);
+  permit = find_permit (self, key, FALSE);
+  if (permit != NULL)
+    leave_line (self, permit, host, TRUE);
+  g_mutex_unlock (&self->lock);
 }
 
 /* The host has nothing more to start. */
@@ -904,7 +902,19 @@ par_limiter_leave (ParLimiter *self,
                    ParHost    *host,
                    gint64      now_us)
 {
-  leave_lines (self, host, FALSE, now_us);
+  GHashTableIter iter;
+  gpointer permit;
+
+  g_mutex_lock (&self->lock);
+  note_time (self, now_us);
+  if (self->n_waiting > 0)
+    {
+      leave_line (self, &self->common, host, FALSE);
+      g_hash_table_iter_init (&iter, self->permits);
+      while (g_hash_table_iter_next (&iter, NULL, &permit))
+        leave_line (self, permit, host, FALSE);
+    }
+  g_mutex_unlock (&self->lock);
 }
 
 /* Whether there are hosts to be told that their turn has come: who sees that after any of these
@@ -921,20 +931,22 @@ par_limiter_deliver (ParLimiter *self)
 {
   while (par_limiter_has_called (self))
     {
+      Call *news;
       ParHost *host;
 
       g_mutex_lock (&self->lock);
-      host = g_queue_pop_head (&self->called);
-      if (host != NULL)
+      news = g_queue_pop_head (&self->called);
+      if (news != NULL)
         g_atomic_int_add (&self->n_called, -1);
       g_mutex_unlock (&self->lock);
 
       /* Another thread may have been faster. */
-      if (host == NULL)
+      if (news == NULL)
         return;
 
-      host->klass->limiter_freed (host, self);
-      par_host_unref (host);
+      host = news->host;
+      host->klass->limiter_freed (host, self, news->key);
+      call_free (news);
     }
 }
 

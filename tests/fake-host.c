@@ -38,8 +38,9 @@ fake_host_hedge_granted (ParHost  *host,
 }
 
 static void
-fake_host_limiter_freed (ParHost  *host,
-                         gpointer  limiter)
+fake_host_limiter_freed (ParHost    *host,
+                         gpointer    limiter,
+                         const char *key)
 {
   const char news[] = { ((FakeHost *) host)->name, '\0' };
 

@@ -210,7 +210,7 @@ concurrency_is_common_to_all (Fixture       *fixture,
   release (fixture, two);
   release (fixture, one);
   assert_told (fixture, "A ");
-  par_limiter_pass (fixture->limiter, &fixture->a->parent, START);
+  par_limiter_pass (fixture->limiter, &fixture->a->parent, NULL, START);
   assert_figures (fixture, 0, 0);
 }
 
@@ -252,7 +252,9 @@ each_key_can_have_the_limit (Fixture       *fixture,
   /* It has something for x, and nothing for y any more. */
   x[0] = acquire (fixture, fixture->a, "x");
   g_assert_nonnull (x[0]);
-  par_limiter_pass (fixture->limiter, &fixture->a->parent, START);
+  par_limiter_pass (fixture->limiter, &fixture->a->parent, "x", START);
+  assert_told (fixture, "");
+  par_limiter_pass (fixture->limiter, &fixture->a->parent, "y", START);
   assert_told (fixture, "B ");
   y[0] = acquire (fixture, fixture->b, "y");
   g_assert_nonnull (y[0]);
@@ -333,7 +335,7 @@ who_does_not_come_for_a_token_is_told (Fixture       *fixture,
   g_assert_null (par_limiter_acquire (fixture->limiter, &fixture->c->parent, NULL, retry_at_us,
                                       &retry_at_us));
   assert_told (fixture, "B ");
-  par_limiter_pass (fixture->limiter, &fixture->b->parent, START + 2 * SECOND);
+  par_limiter_pass (fixture->limiter, &fixture->b->parent, NULL, START + 2 * SECOND);
   assert_told (fixture, "C ");
   g_assert_nonnull (par_limiter_acquire (fixture->limiter, &fixture->c->parent, NULL,
                                          START + 2 * SECOND, &retry_at_us));
@@ -481,7 +483,7 @@ hosts_can_leave (Fixture       *fixture,
   g_assert_null (acquire (fixture, fixture->c, "x"));
   release (fixture, x);
   assert_told (fixture, "B ");
-  par_limiter_pass (fixture->limiter, &fixture->c->parent, START);
+  par_limiter_pass (fixture->limiter, &fixture->c->parent, "x", START);
   assert_figures (fixture, 1, 3);
   par_limiter_leave (fixture->limiter, &fixture->b->parent, START);
   assert_figures (fixture, 1, 1);
@@ -557,7 +559,7 @@ nobody_in_particular_is_not_told (Fixture       *fixture,
   g_assert_null (par_limiter_acquire (fixture->limiter, NULL, NULL, START, &retry_at_us));
   g_assert_cmpint (retry_at_us, ==, -1);
   assert_told (fixture, "A ");
-  par_limiter_pass (fixture->limiter, &fixture->a->parent, START);
+  par_limiter_pass (fixture->limiter, &fixture->a->parent, NULL, START);
   assert_told (fixture, "");
   permit = acquire (fixture, NULL, NULL);
   g_assert_nonnull (permit);

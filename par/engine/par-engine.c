@@ -191,7 +191,7 @@ start_and_unlock (ParEngine *self)
   gboolean has_chores;
   guint n_workers;
 
-  if (G_UNLIKELY (self->scheduler.is_called))
+  if (G_UNLIKELY (par_scheduler_is_called (&self->scheduler)))
     par_scheduler_pass_turn (&self->scheduler, par_clock_now (self->scheduler.clock));
   has_chores = self->scheduler.host.has_chores;
   self->scheduler.host.has_chores = FALSE;
@@ -301,13 +301,14 @@ hedge_granted (ParHost  *host,
 }
 
 static void
-limiter_freed (ParHost  *host,
-               gpointer  limiter)
+limiter_freed (ParHost    *host,
+               gpointer    limiter,
+               const char *key)
 {
   ParEngine *self = engine_of (host);
 
   par_host_lock (host);
-  par_scheduler_look_at_limiter (&self->scheduler, limiter,
+  par_scheduler_look_at_limiter (&self->scheduler, limiter, key,
                                  par_clock_now (self->scheduler.clock));
   start_and_unlock (self);
 }

@@ -30,12 +30,13 @@ typedef struct
   /* These two are called in any thread, with no lock held, by a policy object that several engines
    * may share. A hedge that waited for the budget of its ParHedge has been paid for: it is to be
    * started, or the token given back by par_hedge_refund(). And: a ParLimiter that refused may let
-   * something start now, so it is time to look again. */
-  void     (*hedge_granted) (ParHost  *self,
-                             gpointer  hedge,
-                             guint64   index);
-  void     (*limiter_freed) (ParHost  *self,
-                             gpointer  limiter);
+   * something of a key, or of none, start now, so it is time to look again. */
+  void     (*hedge_granted) (ParHost    *self,
+                             gpointer    hedge,
+                             guint64     index);
+  void     (*limiter_freed) (ParHost    *self,
+                             gpointer    limiter,
+                             const char *key);
 } ParHostClass;
 
 struct _ParHost

@@ -71,7 +71,8 @@ typedef struct
   ParAttempt *hedge_next; /* which may want a hedge next, if its request lives so long */
   gint64 hedge_delay_us;  /* -1: not known */
   gboolean is_blocked;    /* the limiter lets nothing pass */
-  gboolean is_called;     /* by the limiter, since it is this engine's turn */
+  gboolean is_called;     /* by the limiter, since it is this engine's turn; for no key */
+  GHashTable *called_keys;  /* (owned) for which it is */
   ParAlarm *limiter_alarm;  /* when the rate lets something pass */
   guint64 n_retries_ready;  /* so far, by which they have their order */
 
@@ -148,6 +149,7 @@ void      par_scheduler_grant                 (ParScheduler       *self,
                                                guint64             index);
 void      par_scheduler_look_at_limiter       (ParScheduler       *self,
                                                ParLimiter         *limiter,
+                                               const char         *key,
                                                gint64              now_us);
 gboolean  par_scheduler_lend                  (ParScheduler       *self,
                                                ParAttempt         *attempt,
@@ -168,6 +170,13 @@ gboolean  par_scheduler_wants_pull            (ParScheduler       *self,
 gint64    par_scheduler_get_next_time         (ParScheduler       *self);
 gboolean  par_scheduler_has_urgent_news       (ParScheduler       *self);
 gboolean  par_scheduler_has_news              (ParScheduler       *self);
+
+/* Whether the limiter waits for what becomes of this engine's turn. */
+static inline gboolean
+par_scheduler_is_called (ParScheduler *self)
+{
+  return self->is_called || g_hash_table_size (self->called_keys) > 0;
+}
 
 static inline void
 par_scheduler_wake (ParScheduler *self,

@@ -32,6 +32,7 @@ par_scheduler_init (ParScheduler       *self,
   par_queue_init (&self->async_queue, &self->records, TRUE);
   par_alarms_init (&self->alarms);
   par_mailbox_init (&self->mailbox, &self->records);
+  self->called_keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }
 
 void
@@ -44,6 +45,7 @@ par_scheduler_clear (ParScheduler *self)
   par_records_clear (&self->records);
   par_alarms_clear (&self->alarms);
   par_mailbox_clear (&self->mailbox);
+  g_hash_table_unref (self->called_keys);
   g_mutex_clear (&self->host.lock);
 }
 
@@ -1234,15 +1236,23 @@ par_scheduler_pass_turn (ParScheduler *self,
 {
   ParLimiter *limiter = self->run != NULL ? self->run->settings.limiter : NULL;
 
-  if (!self->is_called || has_work (self))
+  if (!par_scheduler_is_called (self) || has_work (self))
     return;
 
+  if (limiter != NULL)
+    {
+      GHashTableIter iter;
+      gpointer key;
+
+      if (self->is_called)
+        par_limiter_pass (limiter, &self->host, NULL, now_us);
+      g_hash_table_iter_init (&iter, self->called_keys);
+      while (g_hash_table_iter_next (&iter, &key, NULL))
+        par_limiter_pass (limiter, &self->host, key, now_us);
+      note_calls (self, limiter);
+    }
   self->is_called = FALSE;
-  if (limiter == NULL)
-    return;
-
-  par_limiter_pass (limiter, &self->host, now_us);
-  note_calls (self, limiter);
+  g_hash_table_remove_all (self->called_keys);
 }
 
 /* Takes the attempt of a queue that is to start now, with its permit. */
@@ -1396,11 +1406,12 @@ par_scheduler_grant (ParScheduler *self,
   queue_hedge (self, record, index, TRUE);
 }
 
-/* @limiter may let something pass that it has refused. Async attempts take their permits now, since
- * their owner may be busy. */
+/* @limiter may let something of @key pass that it has refused. Async attempts take their permits
+ * now, since their owner may be busy. */
 void
 par_scheduler_look_at_limiter (ParScheduler *self,
                                ParLimiter   *limiter,
+                               const char   *key,
                                gint64        now_us)
 {
   if (self->run == NULL || self->run->settings.limiter != limiter)
@@ -1410,8 +1421,13 @@ par_scheduler_look_at_limiter (ParScheduler *self,
       return;
     }
 
-  self->is_called = TRUE;
-  unblock (self);
+  if (key == NULL)
+    self->is_called = TRUE;
+  else
+    g_hash_table_add (self->called_keys, g_strdup (key));
+  self->is_blocked = FALSE;
+  par_queue_unpark (&self->thread_queue, key);
+  par_queue_unpark (&self->async_queue, key);
   while (par_queue_count_waiting (&self->async_queue) > 0 && par_scheduler_has_async_work (self)
          && hand_over (self, now_us))
     ;
