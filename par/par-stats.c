@@ -256,7 +256,7 @@ par_stats_get_n_hedges_won (const ParStats *self)
  * par_stats_get_n_hedges_refused:
  * @self: a snapshot
  *
- * Gets how often a hedge was due and had to wait, since the budget of its [class@Hedge] was spent.
+ * Gets for how many hedges the budget of the [class@Hedge] had nothing left when they were due.
  *
  * Returns: the number of hedges
  *

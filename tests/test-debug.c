@@ -237,6 +237,126 @@ cancel_one (void)
   par_requests_do (requests, NULL, NULL);
 }
 
+/* Async attempts that are held until the test lets them go. */
+typedef struct
+{
+  FakeClock *clock;
+  ParRequests *requests;
+  GPtrArray *held;  /* (owned) */
+  GAsyncResult *result;
+} Stage;
+
+static void
+hold (ParAttempt  *attempt,
+      gpointer     data,
+      GError     **error)
+{
+  Stage *stage = data;
+
+  g_ptr_array_add (stage->held, g_object_ref (attempt));
+}
+
+static void
+fail_twice (ParAttempt  *attempt,
+            gpointer     data,
+            GError     **error)
+{
+  if (par_attempt_get_number (attempt) < 3)
+    fail (attempt, data, error);
+  else
+    succeed (attempt, data, error);
+}
+
+static void
+pass (Stage  *stage,
+      gint64  msec)
+{
+  fake_clock_run (stage->clock, NULL, fake_clock_get_time (stage->clock) + msec * 1000);
+}
+
+static void
+begin (Stage *stage)
+{
+  fake_clock_give (stage->clock, stage->requests);
+  par_requests_do_async (stage->requests, NULL, take_result, &stage->result);
+  pass (stage, 0);
+}
+
+static void
+let_go (Stage *stage,
+        guint  i)
+{
+  par_attempt_return_boolean (stage->held->pdata[i], TRUE);
+  pass (stage, 0);
+}
+
+static void
+end (Stage *stage)
+{
+  g_assert_nonnull (stage->result);
+  g_object_unref (stage->result);
+  g_ptr_array_unref (stage->held);
+  pass (stage, 0);
+  g_assert_finalize_object (stage->requests);
+  fake_clock_free (stage->clock);
+}
+
+static Stage
+new_stage (void)
+{
+  return (Stage) { fake_clock_new (), par_requests_new (),
+                   g_ptr_array_new_with_free_func (g_object_unref), NULL };
+}
+
+/* Two hedges are due, of which one can be paid. */
+static void
+run_hedges (void)
+{
+  g_autoptr(ParHedge) hedge = g_object_new (PAR_TYPE_HEDGE, "delay", 20, "max-hedges", 1,
+                                            "max-extra-load", 0.01, "burst", 1, NULL);
+  Stage stage = new_stage ();
+
+  par_requests_set_hedge (stage.requests, hedge);
+  par_requests_add_async (stage.requests, hold, &stage, NULL);
+  par_requests_add_async (stage.requests, hold, &stage, NULL);
+  begin (&stage);
+  pass (&stage, 20);
+  let_go (&stage, 2);
+  let_go (&stage, 1);
+  end (&stage);
+}
+
+static void
+run_retries (void)
+{
+  g_autoptr(ParRetry) retry = g_object_new (PAR_TYPE_RETRY, "initial-delay", 100, "jitter", 0.0,
+                                            NULL);
+  Stage stage = new_stage ();
+
+  par_requests_set_retry (stage.requests, retry);
+  par_requests_add_async (stage.requests, fail_twice, NULL, NULL);
+  begin (&stage);
+  pass (&stage, 300);
+  end (&stage);
+}
+
+/* Two retries are wanted, of which one can be paid. */
+static void
+run_out_of_retries (void)
+{
+  g_autoptr(ParRetry) retry = g_object_new (PAR_TYPE_RETRY, "initial-delay", 100, "jitter", 0.0,
+                                            "max-retries", 1, "max-extra-load", 0.01, "burst", 1,
+                                            NULL);
+  Stage stage = new_stage ();
+
+  par_requests_set_retry (stage.requests, retry);
+  par_requests_add_async (stage.requests, fail, NULL, NULL);
+  par_requests_add_async (stage.requests, fail, NULL, NULL);
+  begin (&stage);
+  pass (&stage, 100);
+  end (&stage);
+}
+
 static const struct
 {
   const char *path;
@@ -312,7 +432,8 @@ static void
 off (void)
 {
   static const Scenario scenarios[] =
-    { run_two, run_nothing, run_copies, stop_at_a_failure, time_out, cancel, cancel_one };
+    { run_two, run_nothing, run_copies, run_hedges, run_retries, run_out_of_retries,
+      stop_at_a_failure, time_out, cancel, cancel_one };
 
   for (guint i = 0; i < G_N_ELEMENTS (scenarios); i++)
     {
@@ -340,6 +461,31 @@ static const struct
     "failed - 0: after 2 attempts: no such city\n"
     "request: 1\n"
     "received - 1\n"
+    "finished\n" },
+  { run_hedges,
+    "request: 0\n"
+    "request: 1\n"
+    "hedge: 0 (2)\n"
+    "refused: 1\n"
+    "received - 0\n"
+    "received - 1\n"
+    "finished\n" },
+  { run_retries,
+    "request: 0\n"
+    "retry: 0 (2) in 100ms\n"
+    "retry: 0 (2)\n"
+    "retry: 0 (3) in 200ms\n"
+    "retry: 0 (3)\n"
+    "received - 0\n"
+    "finished\n" },
+  { run_out_of_retries,
+    "request: 0\n"
+    "retry: 0 (2) in 100ms\n"
+    "request: 1\n"
+    "refused: 1\n"
+    "failed - 1: no such city\n"
+    "retry: 0 (2)\n"
+    "failed - 0: after 2 attempts: no such city\n"
     "finished\n" },
   { stop_at_a_failure,
     "request: 0\n"

@@ -340,6 +340,80 @@ percentile_out_of_range_is_refused (Fixture       *fixture,
   g_test_assert_expected_messages ();
 }
 
+static void
+fail_first (ParAttempt  *attempt,
+            gpointer     gate,
+            GError     **error)
+{
+  if (par_attempt_get_kind (attempt) == PAR_ATTEMPT_KIND_FIRST)
+    fail (attempt, NULL, error);
+  else
+    succeed (attempt, NULL, error);
+}
+
+static void
+hang_first (ParAttempt  *attempt,
+            gpointer     gate,
+            GError     **error)
+{
+  if (par_attempt_get_kind (attempt) == PAR_ATTEMPT_KIND_FIRST)
+    pass_gate (attempt, gate, error);
+  else
+    succeed (attempt, NULL, error);
+}
+
+static void
+assert_kinds (Fixture *fixture,
+              guint    n_copies,
+              guint    n_hedges,
+              guint    n_hedges_won,
+              guint    n_hedges_refused,
+              guint    n_retries)
+{
+  g_autoptr(ParStats) stats = par_requests_get_stats (fixture->requests);
+
+  g_assert_cmpuint (par_stats_get_n_copies (stats), ==, n_copies);
+  g_assert_cmpuint (par_stats_get_n_hedges (stats), ==, n_hedges);
+  g_assert_cmpuint (par_stats_get_n_hedges_won (stats), ==, n_hedges_won);
+  g_assert_cmpuint (par_stats_get_n_hedges_refused (stats), ==, n_hedges_refused);
+  g_assert_cmpuint (par_stats_get_n_retries (stats), ==, n_retries);
+}
+
+static void
+kinds_are_told_apart (Fixture       *fixture,
+                      gconstpointer  data)
+{
+  g_autoptr(ParHedge) hedge = g_object_new (PAR_TYPE_HEDGE, "delay", 1, "max-hedges", 1,
+                                            "max-extra-load", 0.01, "burst", 3, NULL);
+  g_autoptr(ParRetry) retry = g_object_new (PAR_TYPE_RETRY, "initial-delay", 1, NULL);
+
+  g_test_summary ("Copies, hedges that were made, that won, that could not be paid, and retries.");
+
+  par_requests_set_redundancy (fixture->requests, 2);
+  add_many (fixture, 2, fail);
+  g_assert_false (par_requests_do (fixture->requests, NULL, NULL));
+  par_requests_set_redundancy (fixture->requests, 1);
+  assert_kinds (fixture, 2, 0, 0, 0, 0);
+
+  par_requests_set_hedge (fixture->requests, hedge);
+  add_many (fixture, 2, hang_first);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  assert_kinds (fixture, 2, 2, 2, 0, 0);
+  wait_for_attempts (fixture->requests);
+
+  /* There is one left. */
+  add_many (fixture, 2, fail_first);
+  g_assert_false (par_requests_do (fixture->requests, NULL, NULL));
+  assert_kinds (fixture, 2, 3, 3, 1, 0);
+  g_assert_cmpuint (par_hedge_get_n_refused (hedge), ==, 1);
+
+  par_requests_set_retry (fixture->requests, retry);
+  add_many (fixture, 2, fail_first);
+  g_assert_true (par_requests_do (fixture->requests, NULL, NULL));
+  assert_kinds (fixture, 2, 3, 3, 3, 2);
+  g_assert_cmpuint (par_hedge_get_n_refused (hedge), ==, 3);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -359,6 +433,7 @@ main (int   argc,
   add ("latencies-grow-with-the-percentile", latencies_grow_with_the_percentile);
   add ("failures-have-no-latency", failures_have_no_latency);
   add ("percentile-out-of-range-is-refused", percentile_out_of_range_is_refused);
+  add ("kinds-are-told-apart", kinds_are_told_apart);
 #undef add
 
   return g_test_run ();

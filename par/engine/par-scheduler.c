@@ -458,6 +458,43 @@ get_deadline (ParScheduler *self,
   return earlier (self->run->deadline_us, timeout != NULL ? timeout->when_us : 0);
 }
 
+/* The budget has nothing left for another attempt at a request. */
+static void
+log_refused (ParScheduler *self,
+             guint64       index)
+{
+  if (G_LIKELY (!self->debug))
+    return;
+
+  par_debug_queue ("refused: %" REQUEST, index);
+  self->host.has_chores = TRUE;
+}
+
+static gboolean
+pay_for_hedge (ParScheduler *self,
+               guint64       index)
+{
+  if (par_hedge_spend (self->run->settings.hedge))
+    return TRUE;
+
+  self->figures.n_hedges_refused++;
+  log_refused (self, index);
+
+  return FALSE;
+}
+
+static gboolean
+pay_for_retry (ParScheduler *self,
+               guint64       index)
+{
+  if (par_retry_spend (self->run->settings.retry))
+    return TRUE;
+
+  log_refused (self, index);
+
+  return FALSE;
+}
+
 static gboolean
 plan_retry (ParScheduler *self,
             ParRecord    *record,
@@ -473,7 +510,7 @@ plan_retry (ParScheduler *self,
       || record->n_attempts == G_MAXUINT16
       || detail->n_retries >= par_retry_get_max_retries (retry)
       || (deadline_us > 0 && detail->not_before_us >= deadline_us)
-      || !par_retry_spend (retry))
+      || !pay_for_retry (self, index))
     return FALSE;
 
   if (detail->has_ticket)
@@ -502,7 +539,6 @@ try_again (ParScheduler *self,
            guint64       index,
            gint64        now_us)
 {
-  ParHedge *hedge = self->run->settings.hedge;
   ParRecordDetail *detail = record->detail;
   gboolean may_start_now = detail == NULL || detail->not_before_us <= now_us;
 
@@ -510,7 +546,7 @@ try_again (ParScheduler *self,
   if (detail != NULL && (detail->backoff != NULL || detail->is_ready || detail->hedge_is_due))
     return TRUE;
 
-  if (may_start_now && has_hedge_left (self, record) && par_hedge_spend (hedge))
+  if (may_start_now && has_hedge_left (self, record) && pay_for_hedge (self, index))
     {
       queue_hedge (self, record, index, TRUE);
       return TRUE;
@@ -936,6 +972,8 @@ log_start (ParScheduler *self,
 {
   if (attempt->kind == PAR_ATTEMPT_KIND_HEDGE)
     par_debug_queue ("hedge: %" REQUEST " (%u)", attempt->index, attempt->number);
+  else if (attempt->kind == PAR_ATTEMPT_KIND_RETRY)
+    par_debug_queue ("retry: %" REQUEST " (%u)", attempt->index, attempt->number);
   else
     par_debug_queue ("request: %" REQUEST, attempt->index);
   self->host.has_chores = TRUE;
@@ -1117,12 +1155,6 @@ wait_for_budget (ParScheduler *self,
 {
   record->detail->has_ticket = TRUE;
   par_hedge_wait (self->run->settings.hedge, &self->host, index);
-
-  if (G_UNLIKELY (self->debug))
-    {
-      par_debug_queue ("refused: %" REQUEST, index);
-      self->host.has_chores = TRUE;
-    }
 }
 
 /* Whether a hedge whose turn it is may still start, and is paid for. If not it leaves the queue. */
@@ -1137,7 +1169,7 @@ may_hedge (ParScheduler *self,
   gboolean is_open = record != NULL && record->state == PAR_REQUEST_STATE_RUNNING;
   gboolean is_early = is_open && record->detail->not_before_us > now_us;
 
-  if (is_open && !is_early && (turn->paid || par_hedge_spend (hedge)))
+  if (is_open && !is_early && (turn->paid || pay_for_hedge (self, turn->index)))
     {
       turn->paid = TRUE;
       ((ParTurn *) g_queue_peek_head (&queue->hedges))->paid = TRUE;
@@ -1152,14 +1184,9 @@ may_hedge (ParScheduler *self,
 
   record->detail->hedge_is_due = FALSE;
   if (record->attempts == NULL)
-    {
-      do_without_hedge (self, record, turn->index, now_us);
-    }
+    do_without_hedge (self, record, turn->index, now_us);
   else if (!is_early)
-    {
-      self->figures.n_hedges_refused++;
-      wait_for_budget (self, record, turn->index);
-    }
+    wait_for_budget (self, record, turn->index);
 
   return FALSE;
 }
