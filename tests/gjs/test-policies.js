@@ -6,7 +6,7 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Par from 'gi://Par?version=1';
 
-import {equal, matches, ok, rejects, run, test, untilCancelled} from './harness.js';
+import {equal, matches, ok, rejects, run, test, throws, untilCancelled} from './harness.js';
 
 const HEDGE = {
     delay: [0, 20], percentile: [95, 99], min_delay: [1, 2], max_delay: [0, 100],
@@ -90,6 +90,69 @@ test('the last exception is that of the last attempt', async () => {
     await rejects(requests.do_async(null));
     equal(thrown.length, 3);
     equal(requests.get_request(0).exception, thrown[2]);
+});
+
+test('one may say what is worth another attempt', async () => {
+    const isNetwork = error => error instanceof GLib.Error &&
+        error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.NETWORK_UNREACHABLE);
+    const unreachable = new GLib.Error(Gio.IOErrorEnum, Gio.IOErrorEnum.NETWORK_UNREACHABLE, 'x');
+    const mistake = new TypeError('x is not a function');
+    const broken = new Error('of the function that should say');
+
+    for (const [isWorthIt, thrown, nAttempts, exception] of [
+        [isNetwork, unreachable, 3, unreachable],
+        [isNetwork, mistake, 1, mistake],
+        [error => error instanceof RangeError, mistake, 1, mistake],
+        [error => !(error instanceof RangeError), mistake, 3, mistake],
+        [null, mistake, 3, mistake],
+        [() => {
+            throw broken;
+        }, mistake, 1, broken],
+    ]) {
+        const requests = new Par.Requests({
+            retry: new Par.Retry({max_retries: 2, initial_delay: 0}),
+            retry_on: isWorthIt,
+        });
+
+        equal(requests.retry_on, isWorthIt);
+        requests.add(async () => {
+            await null;
+            throw thrown;
+        });
+        requests.add(() => {
+            throw thrown;
+        }, {label: 'at once'});
+        await rejects(requests.do_async(null));
+        for (const request of requests) {
+            equal(request.get_n_attempts(), nAttempts);
+            equal(request.exception, exception);
+        }
+    }
+});
+
+test('what is worth another attempt counts for functions added later', async () => {
+    const requests = new Par.Requests({retry: new Par.Retry({initial_delay: 0})});
+    const fail = () => {
+        throw new Error('again');
+    };
+
+    equal(requests.retry_on, null);
+    requests.retry_on = () => false;
+    requests.add(fail);
+    requests.retry_on = null;
+    requests.add(fail);
+    await rejects(requests.do_async(null));
+    equal([...requests].map(request => request.get_n_attempts()), [1, 4]);
+    for (const odd of [Error, RangeError, GLib.Error, [RangeError], 'RangeError', undefined, 3]) {
+        const error = throws(() => {
+            requests.retry_on = odd;
+        }, String(odd));
+
+        ok(error instanceof TypeError, `${odd} is a TypeError`);
+    }
+    ok(throws(() => new Par.Requests({retry_on: 3})) instanceof TypeError, '3 is a TypeError');
+    equal(new Par.Requests(null).retry_on, null);
+    equal(Par.Requests.new().retry_on, null);
 });
 
 test('a fatal error is not tried again, and one may say when', async () => {

@@ -63,28 +63,49 @@ function describe(exception) {
     }
 }
 
-function fail(attempt, exception) {
+// Which exceptions are worth another attempt: a function that says so, or nothing.
+const retryOn = Symbol('retryOn');
+
+// A class of errors can be called like a function, and would find everything worth it.
+function isClass(call) {
+    return [Error, GLib.Error].some(base => call === base || call.prototype instanceof base);
+}
+
+// Whether an exception is worth one, or what was thrown instead of saying so.
+function judge(exception, isWorthIt) {
+    try {
+        return [exception, isWorthIt === null || isWorthIt(exception)];
+    } catch (other) {
+        return [other, false];
+    }
+}
+
+function fail(attempt, thrown, isWorthIt = null) {
+    const [exception, isToBeRetried] = judge(thrown, isWorthIt);
     const error = exception instanceof GLib.Error
         ? exception
         : new GLib.Error(Par.RequestsError, Par.RequestsError.FAILED, describe(exception));
 
     keep(attempt, {error, exception});
-    attempt.return_error(error);
+    if (isToBeRetried)
+        attempt.return_error(error);
+    else
+        attempt.return_fatal_error(error);
 }
 
-function start(attempt, call) {
+function start(attempt, call, isWorthIt) {
     try {
         const result = call(attempt.get_cancellable(), attempt);
 
         if (typeof result?.then === 'function') {
             Promise.resolve(result)
                 .then(value => succeed(attempt, value))
-                .catch(exception => fail(attempt, exception));
+                .catch(exception => fail(attempt, exception, isWorthIt));
         } else {
             succeed(attempt, result);
         }
     } catch (exception) {
-        fail(attempt, exception);
+        fail(attempt, exception, isWorthIt);
     }
 }
 
@@ -196,7 +217,7 @@ function _init() {
 
     const request = Par.Request.prototype;
     const requests = Par.Requests.prototype;
-    const {add} = requests;
+    const {_init: init, add} = requests;
 
     request.result = function () {
         return getResult(this);
@@ -208,15 +229,39 @@ function _init() {
         configurable: true,
     });
 
+    requests._init = function (properties) {
+        const {retry_on: isWorthIt, ...others} = properties ?? {};
+
+        init.call(this, others);
+        if (isWorthIt !== undefined)
+            this.retry_on = isWorthIt;
+    };
+    Object.defineProperty(requests, 'retry_on', {
+        get() {
+            return this[retryOn] ?? null;
+        },
+        set(isWorthIt) {
+            if (isWorthIt !== null && (typeof isWorthIt !== 'function' || isClass(isWorthIt))) {
+                throw new TypeError('retry_on is a function that is given what was thrown, such ' +
+                    'as error => error instanceof RangeError, or null');
+            }
+            this[retryOn] = isWorthIt;
+        },
+        configurable: true,
+    });
+
     requests.add = function (what, properties) {
         const isCall = typeof what === 'function';
+        const isWorthIt = this.retry_on;
 
         if (!isCall && !(what instanceof Par.Request))
             throw new TypeError('Par.Requests.add() takes a function, or a Par.Request');
         if (isCall && properties === undefined)
-            return this.add_async(attempt => start(attempt, what));
+            return this.add_async(attempt => start(attempt, what, isWorthIt));
 
-        const added = isCall ? Par.Request.new_async(attempt => start(attempt, what)) : what;
+        const added = isCall
+            ? Par.Request.new_async(attempt => start(attempt, what, isWorthIt))
+            : what;
         return add.call(this, Object.assign(added, properties));
     };
 
