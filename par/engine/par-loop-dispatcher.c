@@ -77,7 +77,7 @@ par_loop_dispatcher_dispatch (ParLoopDispatcher *self,
 
       par_host_lock (self->host);
       end_call (self, &attempt, now_us);
-      if (until_us > 0 && i % 16 == 15 && g_get_monotonic_time () >= until_us)
+      if (until_us > 0 && i % 16 == 15 && par_clock_now (*self->clock) >= until_us)
         break;
     }
   par_dispatcher_unlock (self->host, self->client);
