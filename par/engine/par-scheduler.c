@@ -1213,16 +1213,19 @@ may_pass (ParScheduler *self,
 {
   ParLimiter *limiter = self->run->settings.limiter;
   const char *key = get_key (par_records_get (&self->records, turn->index));
-  gboolean per_key = par_limiter_get_per_key (limiter);
+  gboolean is_behind = par_queue_is_behind (queue, turn, key);
+  gboolean per_key = is_behind && par_limiter_get_per_key (limiter);
   gint64 retry_at_us = 0;
 
-  if (!per_key || !par_queue_is_behind (queue, turn, key))
+  if (!per_key)
     turn->permit = par_limiter_acquire (limiter, &self->host, key, now_us, &retry_at_us);
   note_calls (self, limiter);
 
   if (turn->permit != NULL)
     return TRUE;
 
+  if (!is_behind)
+    per_key = par_limiter_get_per_key (limiter);
   if (retry_at_us > 0)
     expect_limiter (self, retry_at_us);
   if (per_key)
