@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fails if a file of par/ includes anything but lower layers, if par.h lacks a public header, if
-a public header includes a private one, or if a file has no test."""
+"""Fails if a file of par/ includes anything but lower layers, if an umbrella header lacks a public
+one, if a public header includes a private one, or if a file has no test. The files of par/soup/
+include no more of Par than par.h."""
 
+import os
 import pathlib
 import re
 import sys
@@ -24,9 +26,20 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['argument', 'publisher', 'stats', 'task-request'],
     ['driver'],
     ['requests'],
+    ['soup/soup-enum-types', 'soup/soup-error'],
+    ['soup/soup-bridge', 'soup/soup-call', 'soup/soup-debug', 'soup/soup-dechunker',
+     'soup/soup-text', 'soup/soup-uri', 'soup/soup-verdict'],
+    ['soup/soup-body', 'soup/soup-lane', 'soup/soup-response', 'soup/soup-target'],
+    ['soup/soup-exchange', 'soup/soup-pool'],
+    ['soup/soup-job'],
+    ['soup/soup-request'],
+    ['soup/soup-session'],
 ]
 
-GENERATED = ['version', 'enum-types']  # so that there is no header to be found here
+# So that there is no header to be found here.
+GENERATED = ['version', 'enum-types', 'soup/soup-enum-types']
+
+UMBRELLAS = {'par.h': '', 'soup/par-soup.h': 'soup/'}  # and what their headers begin with
 
 TESTED_BY = {  # files without a test of their own name
     'driver': 'owner',
@@ -37,6 +50,12 @@ TESTED_BY = {  # files without a test of their own name
     'engine/scheduler': 'engine',  # which only adds the waiting to it
     'engine/dispatcher': 'thread-dispatcher',  # one of those that share it
     'task-request': 'thread-dispatcher',
+    'soup/soup-body': 'soup-job',  # which has servers that send bad ones
+    'soup/soup-call': 'soup-target',
+    'soup/soup-exchange': 'soup-job',
+    'soup/soup-request': 'soup-session',
+    'soup/soup-error': 'soup-session',
+    'soup/soup-response': 'soup-session',
 }
 
 root = pathlib.Path(sys.argv[1])
@@ -80,16 +99,21 @@ def check_includes(path, name):
             complaints.append(f'{name}:{number}: {included} is in no layer')
         elif other != noun and rank[other] >= rank[noun]:
             complaints.append(f'{name}:{number}: {other} is not below {noun}')
+        if name.startswith('soup/') and not other.startswith('soup/'):
+            complaints.append(f'{name}:{number}: {included} is not par.h')
         if name.endswith('.h') and not is_private(name) and is_private(included):
             complaints.append(f'{name}:{number}: a public header includes {included}')
 
 
-def check_umbrella(names):
-    included = {other for _, other in find_includes(folder / 'par.h')}
-    public = {name for name in names if name.endswith('.h') and not is_private(name)}
-    public = public - {'par.h'} | {f'par-{noun}.h' for noun in GENERATED}
-    complaints.extend(f'par.h: {name} is missing' for name in sorted(public - included))
-    complaints.extend(f'par.h: {name} is no public header' for name in sorted(included - public))
+def check_umbrella(umbrella, prefix, names):
+    included = {other for _, other in find_includes(folder / umbrella)}
+    public = {name for name in names if name.endswith('.h') and not is_private(name)
+              and os.path.dirname(name) == os.path.dirname(prefix)}
+    generated = {noun for noun in GENERATED if os.path.dirname(noun) == os.path.dirname(prefix)}
+    public = public - {umbrella} | {f'{prefix}par-{noun[len(prefix):]}.h' for noun in generated}
+    complaints.extend(f'{umbrella}: {name} is missing' for name in sorted(public - included))
+    complaints.extend(f'{umbrella}: {name} is no public header'
+                      for name in sorted(included - public))
 
 
 def check_test(name):
@@ -108,11 +132,12 @@ paths = [path for pattern in ('*.c', '*.h', '*.h.in') for path in sorted(folder.
 names = [str(path.relative_to(folder)) for path in paths]
 
 for path, name in zip(paths, names):
-    if name != 'par.h':
+    if name not in UMBRELLAS:
         check_includes(path, name)
     if name.endswith('.c'):
         check_test(name)
-check_umbrella(names)
+for umbrella, prefix in UMBRELLAS.items():
+    check_umbrella(umbrella, prefix, names)
 
 nouns = {get_noun(name) for name in names} | set(GENERATED)
 complaints.extend(f'{noun}: in a layer, but there is no such file'

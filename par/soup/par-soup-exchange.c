@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "par-soup-exchange-private.h"
+
+#include "par-soup-error.h"
+
+/* What is allocated on the word of a service, which may be wrong. */
+#define MAX_ROOM_AHEAD (1024 * 1024)
+#define FIRST_ROOM 4096
+
+/* How much is read before others get their turn. */
+#define MAX_AT_ONCE (256 * 1024)
+
+/* How many answers may say that the answer is still to come. */
+#define MAX_NEWS 100
+
+/* An excerpt ends when it would have to be waited for, and has this. */
+#define EXCERPT_SIZE 200
+#define MAX_EXCERPT (64 * 1024)
+
+/* libsoup does not tell where a message goes that is sent by a connection from before. But it has
+ * one object for the address of each connection, and so that can remember. */
+static GQuark
+get_socket_quark (void)
+{
+  return g_quark_from_static_string ("par-soup-socket");
+}
+
+static void
+network_event_cb (SoupMessage        *message,
+                  GSocketClientEvent  event,
+                  GIOStream          *connection,
+                  gpointer            user_data)
+{
+  GSocketAddress *address = soup_message_get_remote_address (message);
+  g_autoptr(GIOStream) base = NULL;
+
+  if (event != G_SOCKET_CLIENT_COMPLETE || address == NULL)
+    return;
+
+  if (G_IS_TLS_CONNECTION (connection))
+    g_object_get (connection, "base-io-stream", &base, NULL);
+  else if (connection != NULL)
+    base = g_object_ref (connection);
+
+  if (G_IS_SOCKET_CONNECTION (base))
+    {
+      GSocket *socket = g_socket_connection_get_socket (G_SOCKET_CONNECTION (base));
+
+      g_object_set_qdata_full (G_OBJECT (address), get_socket_quark (), g_object_ref (socket),
+                               g_object_unref);
+    }
+}
+
+/* While news come faster than they are read, libsoup reads nothing else and hears nothing: what
+ * ends that is the end of the connection. */
+static void
+got_news_cb (SoupMessage     *message,
+             ParSoupExchange *self)
+{
+  GSocketAddress *address = soup_message_get_remote_address (message);
+  GSocket *socket;
+
+  if (++self->n_news <= MAX_NEWS || address == NULL)
+    return;
+
+  socket = g_object_get_qdata (G_OBJECT (address), get_socket_quark ());
+  if (socket != NULL)
+    g_socket_shutdown (socket, TRUE, TRUE, NULL);
+}
+
+static void
+end (ParSoupExchange *self,
+     GError          *error)
+{
+  if (error != NULL && self->n_news > MAX_NEWS)
+    {
+      g_clear_error (&error);
+      error = g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                           "more than %d answers said that the answer was to come", MAX_NEWS);
+    }
+
+  /* An error leaves a body that is not whole, and its connection is closed. */
+  if (self->body != NULL && self->read != PAR_SOUP_READ_NOTHING)
+    g_input_stream_close (G_INPUT_STREAM (self->body), NULL, NULL);
+
+  self->client->ended (self->user_data, error);
+}
+
+static void
+make_room (ParSoupExchange *self)
+{
+  gint64 expected = par_soup_body_get_expected_length (self->body);
+
+  if (self->room > 0)
+    self->room *= 2;
+  else if (expected >= 0)
+    self->room = MIN (expected, MAX_ROOM_AHEAD) + 1;  /* for the end, too */
+  else
+    self->room = FIRST_ROOM;
+
+  self->bytes = g_realloc (self->bytes, self->room);
+}
+
+static gboolean read_ready_cb (GObject  *stream,
+                               gpointer  user_data);
+
+static void
+wait (ParSoupExchange *self)
+{
+  g_autoptr(GSource) source = NULL;
+
+  source = g_pollable_input_stream_create_source (G_POLLABLE_INPUT_STREAM (self->body),
+                                                  self->cancellable);
+  g_source_set_static_name (source, "[ParSoup] body");
+  g_source_set_callback (source, G_SOURCE_FUNC (read_ready_cb), self, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  self->source = g_steal_pointer (&source);
+}
+
+static gboolean
+is_enough (ParSoupExchange *self,
+           gboolean         would_block)
+{
+  return self->read == PAR_SOUP_READ_EXCERPT
+         && (self->length >= MAX_EXCERPT || (would_block && self->length >= EXCERPT_SIZE));
+}
+
+static void
+read_on (ParSoupExchange *self)
+{
+  gsize limit = self->length + MAX_AT_ONCE;
+
+  while (self->length < limit && !is_enough (self, FALSE))
+    {
+      GError *error = NULL;
+      gssize n_read;
+
+      if (self->length == self->room)
+        make_room (self);
+      n_read = g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (self->body),
+                                                         self->bytes + self->length,
+                                                         self->room - self->length,
+                                                         self->cancellable, &error);
+      if (n_read > 0)
+        {
+          self->length += n_read;
+          continue;
+        }
+      if (n_read == 0)
+        {
+          end (self, NULL);
+          return;
+        }
+
+      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        {
+          g_error_free (error);
+          if (is_enough (self, TRUE))
+            break;
+          wait (self);
+          return;
+        }
+
+      /* An excerpt of what has come is better than the reason why there is not more. */
+      if (self->read == PAR_SOUP_READ_EXCERPT
+          && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        g_clear_error (&error);
+      end (self, error);
+      return;
+    }
+
+  if (is_enough (self, TRUE))
+    end (self, NULL);
+  else
+    wait (self);
+}
+
+static gboolean
+read_ready_cb (GObject  *stream,
+               gpointer  user_data)
+{
+  ParSoupExchange *self = user_data;
+
+  g_clear_pointer (&self->source, g_source_unref);
+  read_on (self);
+
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+is_too_large (ParSoupExchange  *self,
+              GError          **error)
+{
+  gint64 expected = par_soup_body_get_expected_length (self->body);
+
+  if (self->max_size == 0 || expected <= self->max_size)
+    return FALSE;
+
+  g_set_error (error, PAR_SOUP_ERROR, PAR_SOUP_ERROR_TOO_LARGE,
+               "the body has %" G_GINT64_FORMAT " bytes, more than %" G_GINT64_FORMAT ": raise "
+               "max-body-size if that is wanted", expected, self->max_size);
+
+  return TRUE;
+}
+
+static void
+sent_cb (GObject      *session,
+         GAsyncResult *result,
+         gpointer      user_data)
+{
+  ParSoupExchange *self = user_data;
+  GError *error = NULL;
+  GInputStream *stream = soup_session_send_finish (SOUP_SESSION (session), result, &error);
+
+  if (stream == NULL)
+    {
+      end (self, error);
+      return;
+    }
+
+  self->body = par_soup_body_new (self->message, stream, self->decodes, self->max_size);
+  self->read = self->client->answered (self->user_data);
+  if (self->read != PAR_SOUP_READ_EXCERPT && is_too_large (self, &error))
+    {
+      self->read = PAR_SOUP_READ_ALL;
+      end (self, error);
+    }
+  else if (self->read == PAR_SOUP_READ_NOTHING)
+    {
+      end (self, NULL);
+    }
+  else
+    {
+      read_on (self);
+    }
+}
+
+/* Sends @message, which is taken over. */
+void
+par_soup_exchange_start (ParSoupExchange             *self,
+                         SoupSession                 *session,
+                         SoupMessage                 *message,
+                         gboolean                     decodes,
+                         gint64                       max_size,
+                         const ParSoupExchangeClient *client,
+                         gpointer                     user_data)
+{
+  *self = (ParSoupExchange) {
+    .client = client,
+    .user_data = user_data,
+    .session = g_object_ref (session),
+    .message = message,
+    .decodes = decodes,
+    .max_size = max_size,
+    .cancellable = g_cancellable_new (),
+  };
+
+  g_signal_connect (message, "network-event", G_CALLBACK (network_event_cb), NULL);
+  g_signal_connect (message, "got-informational", G_CALLBACK (got_news_cb), self);
+  soup_session_send_async (session, message, G_PRIORITY_DEFAULT, self->cancellable, sent_cb, self);
+}
+
+/* Has it end with G_IO_ERROR_CANCELLED, later. */
+void
+par_soup_exchange_cancel (ParSoupExchange *self)
+{
+  g_cancellable_cancel (self->cancellable);
+}
+
+void
+par_soup_exchange_clear (ParSoupExchange *self)
+{
+  g_clear_object (&self->body);
+  if (self->message != NULL)
+    g_signal_handlers_disconnect_by_data (self->message, self);
+  g_clear_object (&self->message);
+  g_clear_object (&self->session);
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->bytes, g_free);
+}
+
+/* What has been read. */
+GBytes *
+par_soup_exchange_take_bytes (ParSoupExchange *self)
+{
+  self->bytes = g_realloc (self->bytes, self->length);
+
+  return g_bytes_new_take (g_steal_pointer (&self->bytes), self->length);
+}
+
+ParSoupBody *
+par_soup_exchange_take_body (ParSoupExchange *self)
+{
+  return g_steal_pointer (&self->body);
+}

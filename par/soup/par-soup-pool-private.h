@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include "par-soup-lane-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _ParSoupPool ParSoupPool;
+typedef struct _ParSoupHost ParSoupHost;
+typedef struct _ParSoupConnection ParSoupConnection;
+typedef struct _ParSoupTicket ParSoupTicket;
+
+/* ParSoupSession is a layer above. With no session given, the pool is that of the default one. */
+typedef struct _ParSoupSession ParSoupSession;
+GType        par_soup_session_get_type (void);
+ParSoupPool *par_soup_session_get_pool (ParSoupSession *session);
+
+/* Where a ticket was when it was withdrawn. */
+typedef enum
+{
+  PAR_SOUP_TICKET_NOWHERE,  /* it cannot enter any more */
+  PAR_SOUP_TICKET_WAITING,  /* nor will it be run */
+  PAR_SOUP_TICKET_RUNNING,  /* it is to leave, and the turn is called there */
+} ParSoupTicketPlace;
+
+/* A place in the queue for a connection, and the hold on it. */
+struct _ParSoupTicket
+{
+  ParSoupTurn turn;
+  void (*run) (ParSoupTicket *ticket);
+  GMainContext *owner;            /* (unowned) the owner context */
+  gboolean stays_with_owner;
+
+  /* The pool's. */
+  GList link;
+  ParSoupHost *host;
+  ParSoupConnection *connection;
+  gboolean is_alone;              /* nothing else was running when it came */
+  gboolean is_withdrawn;
+};
+
+ParSoupPool *par_soup_pool_new         (SoupSession   *session,
+                                        GTlsDatabase  *tls_database,
+                                        guint          connections_per_host);
+ParSoupPool *par_soup_pool_ref         (ParSoupPool   *self);
+void         par_soup_pool_unref       (ParSoupPool   *self);
+void         par_soup_pool_close       (ParSoupPool   *self);
+
+gboolean     par_soup_pool_enter       (ParSoupPool   *self,
+                                        ParSoupTicket *ticket,
+                                        GUri          *uri);
+void         par_soup_pool_leave       (ParSoupPool   *self,
+                                        ParSoupTicket *ticket);
+ParSoupTicketPlace
+             par_soup_pool_withdraw    (ParSoupPool   *self,
+                                        ParSoupTicket *ticket,
+                                        ParSoupTurn   *turn);
+gboolean     par_soup_pool_is_callers  (ParSoupPool   *self);
+void         par_soup_pool_set_user_agent (ParSoupPool *self,
+                                        const char    *user_agent);
+char        *par_soup_pool_dup_user_agent (ParSoupPool *self);
+guint        par_soup_pool_next_replica (ParSoupPool  *self);
+
+SoupSession *par_soup_ticket_get_session (ParSoupTicket *self);
+void         par_soup_ticket_share       (ParSoupTicket *self);
+gboolean     par_soup_ticket_is_shared   (ParSoupTicket *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ParSoupPool, par_soup_pool_unref)
+
+G_END_DECLS
