@@ -355,10 +355,11 @@ send_latin1 (Client *client)
 static void
 send_stats (Client *client)
 {
-  g_autofree char *text = g_strdup_printf ("%d open, %d connections, %d requests, %d at once",
+  g_autofree char *text = g_strdup_printf ("%d open, %d connections, %d requests, %d now, %d at once",
                                            g_atomic_int_get (&n_open),
                                            g_atomic_int_get (&n_connections),
                                            g_atomic_int_get (&n_requests),
+                                           g_atomic_int_get (&n_answering),
                                            g_atomic_int_get (&n_peak));
 
   send_answer (client, "200 OK", "Content-Type: text/plain\r\n", text);
@@ -472,6 +473,10 @@ static void
 answer (Client *client)
 {
   gsize length = strcspn (client->path, "?");
+
+  /* As of a service that has this path. */
+  if (length > 1 && client->path[length - 1] == '/')
+    length--;
 
   for (guint i = 0; i < G_N_ELEMENTS (behaviours); i++)
     if (strlen (behaviours[i].path) == length

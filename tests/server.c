@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <gio/gunixfdlist.h>
 #include <glib/gstdio.h>
@@ -14,8 +15,8 @@
 #define PATIENCE_US (60 * G_USEC_PER_SEC)
 
 static const char nginx_configuration[] =
+  "@USER@\n"
   "daemon off;\n"
-  "master_process off;\n"
   "pid @FOLDER@/pid;\n"
   "error_log @FOLDER@/error.log;\n"
   "events { worker_connections 2048; }\n"
@@ -46,11 +47,11 @@ static const char nginx_configuration[] =
   "  }\n"
   "}\n";
 
-/* The child goes with this process, even if that is killed. */
+/* The child goes with this process, even if that is killed; and so do nginx's own. */
 static void
 die_with_parent (gpointer data)
 {
-  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  prctl (PR_SET_PDEATHSIG, SIGTERM);
 }
 
 static char *
@@ -242,6 +243,8 @@ write_configuration (Server  *self,
   g_autofree char *port_text = g_strdup_printf ("%u", port);
   g_autofree char *tls_port_text = g_strdup_printf ("%u", tls_port);
 
+  /* Else it would be one who may not read the folder. */
+  g_string_replace (text, "@USER@", geteuid () == 0 ? "user root;" : "", 0);
   g_string_replace (text, "@FOLDER@", self->folder, 0);
   g_string_replace (text, "@PORT@", port_text, 0);
   g_string_replace (text, "@TLS_PORT@", tls_port_text, 0);
@@ -325,7 +328,7 @@ remove_folder (const char *path)
 void
 server_stop (Server *self)
 {
-  g_subprocess_force_exit (self->process);
+  g_subprocess_send_signal (self->process, SIGTERM);
   g_subprocess_wait (self->process, NULL, NULL);
   g_clear_object (&self->process);
   g_clear_pointer (&self->uri, g_free);
@@ -390,13 +393,14 @@ server_get_stats (Server *self)
   g_autofree char *text = server_ask (self, "/stats");
   ServerStats stats;
 
-  g_assert_cmpint (sscanf (text, "%u open, %u connections, %u requests, %u at once",
+  g_assert_cmpint (sscanf (text, "%u open, %u connections, %u requests, %u now, %u at once",
                            &stats.n_open, &stats.n_connections, &stats.n_requests,
-                           &stats.n_peak), ==, 4);
+                           &stats.n_answering, &stats.n_peak), ==, 5);
   self->n_questions++;
   stats.n_open--;
   stats.n_connections -= self->n_questions;
   stats.n_requests -= self->n_questions;
+  stats.n_answering--;
 
   return stats;
 }
@@ -484,6 +488,12 @@ void
 wait_for_descriptors (guint n)
 {
   wait_for_count (count_descriptors, n);
+}
+
+void
+wait_for_sockets (guint n)
+{
+  wait_for_count (count_sockets, n);
 }
 
 void

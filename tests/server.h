@@ -46,7 +46,8 @@ typedef struct
   guint n_open;         /* connections now */
   guint n_connections;  /* so far */
   guint n_requests;     /* so far */
-  guint n_peak;         /* requests being answered at once */
+  guint n_answering;    /* requests now */
+  guint n_peak;         /* requests at once */
 } ServerStats;
 
 ServerStats server_get_stats (Server *self);
@@ -56,6 +57,7 @@ void    server_wait_closed (Server     *self);
 guint   count_descriptors  (void);
 guint   count_sockets      (void);
 void    wait_for_descriptors (guint   n);
+void    wait_for_sockets   (guint       n);
 /* Returns when it has no thread of ParSoup's. */
 void    wait_for_threads   (void);
 

@@ -344,11 +344,15 @@ par_soup_body_close_finish (GInputStream  *stream,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+/* Whether there is something to be read that nobody has to be waited for. The sources that libsoup
+ * makes do not see the end of a body whose length is known, nor for HTTP/2 what has come before. */
 static gboolean
 has_something (ParSoupBody *self)
 {
   return self->at_end || self->may_have_output || !is_empty (&self->chunks)
-         || !is_empty (&self->compressed);
+         || !is_empty (&self->compressed) || self->n_received == self->expected_length
+         || (soup_message_get_http_version (self->message) == SOUP_HTTP_2_0
+             && g_pollable_input_stream_is_readable (G_POLLABLE_INPUT_STREAM (self->source)));
 }
 
 static gboolean
