@@ -28,7 +28,7 @@ LAYERS = [  # lowest first; the files of one layer do not know each other
     ['requests'],
     ['soup/soup-enum-types', 'soup/soup-error'],
     ['soup/soup-bridge', 'soup/soup-call', 'soup/soup-debug', 'soup/soup-dechunker',
-     'soup/soup-text', 'soup/soup-uri', 'soup/soup-verdict'],
+     'soup/soup-sockets', 'soup/soup-text', 'soup/soup-uri', 'soup/soup-verdict'],
     ['soup/soup-body', 'soup/soup-lane', 'soup/soup-response', 'soup/soup-target'],
     ['soup/soup-exchange', 'soup/soup-pool'],
     ['soup/soup-job'],
@@ -56,6 +56,7 @@ TESTED_BY = {  # files without a test of their own name
     'soup/soup-request': 'soup-session',
     'soup/soup-error': 'soup-session',
     'soup/soup-response': 'soup-session',
+    'soup/soup-sockets': 'soup-job',
 }
 
 root = pathlib.Path(sys.argv[1])

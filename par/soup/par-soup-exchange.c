@@ -5,6 +5,7 @@
 #include "par-soup-exchange-private.h"
 
 #include "par-soup-error.h"
+#include "par-soup-sockets-private.h"
 
 /* What is allocated on the word of a service, which may be wrong. */
 #define MAX_ROOM_AHEAD (1024 * 1024)
@@ -20,38 +21,14 @@
 #define EXCERPT_SIZE 200
 #define MAX_EXCERPT (64 * 1024)
 
-/* libsoup does not tell where a message goes that is sent by a connection from before. But it has
- * one object for the address of each connection, and so that can remember. */
-static GQuark
-get_socket_quark (void)
-{
-  return g_quark_from_static_string ("par-soup-socket");
-}
-
 static void
 network_event_cb (SoupMessage        *message,
                   GSocketClientEvent  event,
                   GIOStream          *connection,
-                  gpointer            user_data)
+                  ParSoupExchange    *self)
 {
-  GSocketAddress *address = soup_message_get_remote_address (message);
-  g_autoptr(GIOStream) base = NULL;
-
-  if (event != G_SOCKET_CLIENT_COMPLETE || address == NULL)
-    return;
-
-  if (G_IS_TLS_CONNECTION (connection))
-    g_object_get (connection, "base-io-stream", &base, NULL);
-  else if (connection != NULL)
-    base = g_object_ref (connection);
-
-  if (G_IS_SOCKET_CONNECTION (base))
-    {
-      GSocket *socket = g_socket_connection_get_socket (G_SOCKET_CONNECTION (base));
-
-      g_object_set_qdata_full (G_OBJECT (address), get_socket_quark (), g_object_ref (socket),
-                               g_object_unref);
-    }
+  if (event == G_SOCKET_CLIENT_COMPLETE)
+    par_soup_sockets_note (self->session, message, connection);
 }
 
 /* While news come faster than they are read, libsoup reads nothing else and hears nothing: what
@@ -60,15 +37,8 @@ static void
 got_news_cb (SoupMessage     *message,
              ParSoupExchange *self)
 {
-  GSocketAddress *address = soup_message_get_remote_address (message);
-  GSocket *socket;
-
-  if (++self->n_news <= MAX_NEWS || address == NULL)
-    return;
-
-  socket = g_object_get_qdata (G_OBJECT (address), get_socket_quark ());
-  if (socket != NULL)
-    g_socket_shutdown (socket, TRUE, TRUE, NULL);
+  if (++self->n_news > MAX_NEWS)
+    par_soup_sockets_shut_down (self->session, message);
 }
 
 static void
@@ -258,7 +228,7 @@ par_soup_exchange_start (ParSoupExchange             *self,
     .cancellable = g_cancellable_new (),
   };
 
-  g_signal_connect (message, "network-event", G_CALLBACK (network_event_cb), NULL);
+  g_signal_connect (message, "network-event", G_CALLBACK (network_event_cb), self);
   g_signal_connect (message, "got-informational", G_CALLBACK (got_news_cb), self);
   soup_session_send_async (session, message, G_PRIORITY_DEFAULT, self->cancellable, sent_cb, self);
 }

@@ -90,8 +90,10 @@ fail (ParSoupJob     *self,
 
       g_prefix_error (&error, "%s %s: ", self->target.method, where);
     }
-  /* Where verdict is FATAL, no other attempt would do better. */
-  par_attempt_return_error (attempt, error);
+  if (verdict == PAR_SOUP_VERDICT_FATAL)
+    par_attempt_return_fatal_error (attempt, error);
+  else
+    par_attempt_return_error (attempt, error);
 }
 
 static void
@@ -119,7 +121,11 @@ new_status_error (ParSoupJob *self,
     g_string_append_printf (text, " %s", reason);
   if (par_soup_verdict_get_retry_after (soup_message_headers_get_one (headers, "Retry-After"),
                                         g_get_real_time () / G_USEC_PER_SEC, &retry_after))
-    g_string_append_printf (text, " (to be tried again after %u s)", retry_after / 1000);
+    {
+      g_string_append_printf (text, " (to be tried again after %u s)", retry_after / 1000);
+      if (self->attempt != NULL)
+        par_attempt_set_retry_after (self->attempt, retry_after);
+    }
   excerpt = par_soup_text_excerpt (body, soup_message_headers_get_one (headers, "Content-Type"));
   if (excerpt != NULL)
     g_string_append_printf (text, ": %s", excerpt);
