@@ -22,7 +22,7 @@ meson install --no-rebuild --quiet --destdir "$tmp/root" -C "$tmp/build"
 
 pc=$(find "$tmp/root" -name par-1.pc)
 prefix=$(sed -n 's/^prefix=//p' "$pc")
-sed -i "s|^prefix=.*|prefix=$tmp/root$prefix|" "$pc"
+sed -i "s|^prefix=.*|prefix=$tmp/root$prefix|" "${pc%/*}"/par-*.pc
 
 private=$(find "$tmp/root" -name '*-private.h')
 if [ -n "$private" ]; then
@@ -71,6 +71,31 @@ if [ "$said" != "hello Oakland 1" ]; then
 fi
 
 export LD_LIBRARY_PATH="$libdir"
+if [ -e "${pc%/*}/par-soup-1.pc" ]; then
+  cat > soup.c <<'END'
+#include <par/soup/par-soup.h>
+
+int
+main (void)
+{
+  g_autoptr(ParSoupRequest) request = par_soup_request_new ("GET", "http://example.org/", NULL);
+
+  g_print ("hello %s %d\n", par_request_get_key (PAR_REQUEST (request)),
+           PAR_SOUP_TYPE_SESSION != G_TYPE_INVALID && PAR_SOUP_TYPE_ERROR != G_TYPE_INVALID);
+
+  return 0;
+}
+END
+  flags=$(pkg-config --cflags --libs par-soup-1)
+  # shellcheck disable=SC2086
+  ${CC:-cc} -Wall -Wextra -Wno-unused-parameter -Werror -o soup soup.c $flags
+  said=$(./soup)
+  if [ "$said" != "hello example.org:80 1" ]; then
+    echo "the program of ParSoup said '$said'" >&2
+    exit 1
+  fi
+fi
+
 vapi=$(find "$tmp/root" -name par-1.vapi)
 if [ -n "$vapi" ] && command -v valac >/dev/null; then
   cat > hello.vala <<'END'

@@ -37,7 +37,8 @@ set_up (Fixture       *fixture,
 
   if (callers)
     {
-      g_autoptr(SoupSession) session = soup_session_new_with_options ("max-conns-per-host", 6, NULL);
+      g_autoptr(SoupSession) session = soup_session_new_with_options ("max-conns-per-host", 6,
+                                                                      NULL);
 
       soup_session_set_tls_database (session, database);
       fixture->session = par_soup_session_new_for_session (session);

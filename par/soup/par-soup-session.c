@@ -36,7 +36,7 @@
  *   g_autoptr(ParSoupSession) session = par_soup_session_new ();
  *
  *   for (guint i = 0; uris[i] != NULL; i++)
- *     if (par_soup_session_get (session, requests, uris[i], error) == G_MAXUINT64)
+ *     if (par_soup_session_get (session, requests, uris[i], error) < 0)
  *       return;
  * }
  * ```
@@ -395,7 +395,7 @@ par_soup_session_set_user_agent (ParSoupSession *self,
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_USER_AGENT]);
 }
 
-static guint64
+static gint64
 send_new (ParSoupSession  *self,
           ParRequests     *requests,
           const char      *method,
@@ -407,7 +407,7 @@ send_new (ParSoupSession  *self,
   g_autoptr(ParSoupRequest) request = par_soup_request_new (method, uri, error);
 
   if (request == NULL)
-    return G_MAXUINT64;
+    return -1;
 
   par_soup_request_set_content_type (request, content_type);
   par_soup_request_set_body (request, body);
@@ -426,19 +426,19 @@ send_new (ParSoupSession  *self,
  *
  * It fails if @uri is none of HTTP, as [ctor@Request.new] does.
  *
- * Returns: the index of the request, or `G_MAXUINT64` if it has not been added
+ * Returns: the index of the request, or -1 if it has not been added
  *
  * Since: 0.1
  */
-guint64
+gint64
 par_soup_session_get (ParSoupSession  *self,
                       ParRequests     *requests,
                       const char      *uri,
                       GError         **error)
 {
-  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), G_MAXUINT64);
-  g_return_val_if_fail (PAR_IS_REQUESTS (requests), G_MAXUINT64);
-  g_return_val_if_fail (uri != NULL, G_MAXUINT64);
+  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), -1);
+  g_return_val_if_fail (PAR_IS_REQUESTS (requests), -1);
+  g_return_val_if_fail (uri != NULL, -1);
 
   return send_new (self, requests, "GET", uri, NULL, NULL, error);
 }
@@ -454,19 +454,19 @@ par_soup_session_get (ParSoupSession  *self,
  *
  * It fails if @uri is none of HTTP, as [ctor@Request.new] does.
  *
- * Returns: the index of the request, or `G_MAXUINT64` if it has not been added
+ * Returns: the index of the request, or -1 if it has not been added
  *
  * Since: 0.1
  */
-guint64
+gint64
 par_soup_session_head (ParSoupSession  *self,
                        ParRequests     *requests,
                        const char      *uri,
                        GError         **error)
 {
-  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), G_MAXUINT64);
-  g_return_val_if_fail (PAR_IS_REQUESTS (requests), G_MAXUINT64);
-  g_return_val_if_fail (uri != NULL, G_MAXUINT64);
+  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), -1);
+  g_return_val_if_fail (PAR_IS_REQUESTS (requests), -1);
+  g_return_val_if_fail (uri != NULL, -1);
 
   return send_new (self, requests, "HEAD", uri, NULL, NULL, error);
 }
@@ -485,11 +485,11 @@ par_soup_session_head (ParSoupSession  *self,
  * It gets one attempt, since `POST` is not idempotent. It fails if @uri is none of HTTP, as
  * [ctor@Request.new] does.
  *
- * Returns: the index of the request, or `G_MAXUINT64` if it has not been added
+ * Returns: the index of the request, or -1 if it has not been added
  *
  * Since: 0.1
  */
-guint64
+gint64
 par_soup_session_post (ParSoupSession  *self,
                        ParRequests     *requests,
                        const char      *uri,
@@ -497,9 +497,9 @@ par_soup_session_post (ParSoupSession  *self,
                        GBytes          *body,
                        GError         **error)
 {
-  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), G_MAXUINT64);
-  g_return_val_if_fail (PAR_IS_REQUESTS (requests), G_MAXUINT64);
-  g_return_val_if_fail (uri != NULL, G_MAXUINT64);
+  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), -1);
+  g_return_val_if_fail (PAR_IS_REQUESTS (requests), -1);
+  g_return_val_if_fail (uri != NULL, -1);
 
   return send_new (self, requests, "POST", uri, content_type, body, error);
 }
@@ -514,20 +514,24 @@ par_soup_session_post (ParSoupSession  *self,
  *
  * It sets [property@Request:session] and calls [method@Par.Requests.add].
  *
- * Returns: the index of the request, or `G_MAXUINT64` if it has not been added
+ * Returns: the index of the request, or -1 if it has not been added
  *
  * Since: 0.1
  */
-guint64
+gint64
 par_soup_session_send (ParSoupSession *self,
                        ParRequests    *requests,
                        ParSoupRequest *request)
 {
-  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), G_MAXUINT64);
-  g_return_val_if_fail (PAR_IS_REQUESTS (requests), G_MAXUINT64);
-  g_return_val_if_fail (PAR_SOUP_IS_REQUEST (request), G_MAXUINT64);
+  guint64 index;
+
+  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), -1);
+  g_return_val_if_fail (PAR_IS_REQUESTS (requests), -1);
+  g_return_val_if_fail (PAR_SOUP_IS_REQUEST (request), -1);
 
   par_soup_request_set_session (request, self);
+  index = par_requests_add (requests, PAR_REQUEST (request));
 
-  return par_requests_add (requests, PAR_REQUEST (request));
+  /* Not every language has numbers as large as Par's for none. */
+  return index != G_MAXUINT64 ? (gint64) index : -1;
 }

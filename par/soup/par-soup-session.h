@@ -38,24 +38,24 @@ void            par_soup_session_set_user_agent           (ParSoupSession  *self
                                                            const char      *user_agent);
 
 PAR_AVAILABLE_IN_ALL
-guint64         par_soup_session_get                      (ParSoupSession  *self,
+gint64          par_soup_session_get                      (ParSoupSession  *self,
                                                            ParRequests     *requests,
                                                            const char      *uri,
                                                            GError         **error);
 PAR_AVAILABLE_IN_ALL
-guint64         par_soup_session_head                     (ParSoupSession  *self,
+gint64          par_soup_session_head                     (ParSoupSession  *self,
                                                            ParRequests     *requests,
                                                            const char      *uri,
                                                            GError         **error);
 PAR_AVAILABLE_IN_ALL
-guint64         par_soup_session_post                     (ParSoupSession  *self,
+gint64          par_soup_session_post                     (ParSoupSession  *self,
                                                            ParRequests     *requests,
                                                            const char      *uri,
                                                            const char      *content_type,
                                                            GBytes          *body,
                                                            GError         **error);
 PAR_AVAILABLE_IN_ALL
-guint64         par_soup_session_send                     (ParSoupSession  *self,
+gint64          par_soup_session_send                     (ParSoupSession  *self,
                                                            ParRequests     *requests,
                                                            ParSoupRequest  *request);
 
