@@ -2,16 +2,20 @@
 
 #pragma once
 
-#include <gio/gio.h>
+#include <par/soup/par-soup.h>
 
 #define OPENWEATHERMAP_URI "https://api.openweathermap.org"
 #define OPENWEATHERMAP_API_KEY "OPENWEATHERMAP_API_KEY"
 
-/* Asks @service for the weather in @city and waits for the answer. Any thread may call this,
- * several at once too.
+/* A request that asks @service for the weather in @city.
  *
- * Returns: (transfer full): the city, the temperature in °C and the conditions, as "(sds)" */
-GVariant *openweathermap_find (const char    *service,
-                               const char    *city,
-                               GCancellable  *cancellable,
-                               GError       **error);
+ * Returns: (transfer full) */
+ParSoupRequest *openweathermap_new_request (const char       *service,
+                                            const char       *city,
+                                            GError          **error);
+
+/* What @response tells: the city, the temperature in °C and the conditions, as "(sds)".
+ *
+ * Returns: (transfer full) */
+GVariant       *openweathermap_parse       (ParSoupResponse  *response,
+                                            GError          **error);

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <par/par.h>
-
 typedef struct
 {
   int concurrency;
@@ -16,23 +14,12 @@ typedef struct
 } Settings;
 
 static void
-find_weather (ParAttempt  *attempt,
-              gpointer     user_data,
-              GError     **error)
-{
-  char **where = user_data;
-  g_autoptr(GVariant) weather = NULL;
-
-  weather = openweathermap_find (where[0], where[1], par_attempt_get_cancellable (attempt), error);
-  if (weather != NULL)
-    par_attempt_return_variant (attempt, weather);
-}
-
-static void
 print_row (const char *city,
            ParRequest *request)
 {
   const GValue *value = par_request_get_value (request);
+  g_autoptr(GVariant) weather = NULL;
+  g_autoptr(GError) error = NULL;
   const char *name, *conditions;
   double temperature;
 
@@ -42,7 +29,14 @@ print_row (const char *city,
       return;
     }
 
-  g_variant_get (g_value_get_variant (value), "(&sd&s)", &name, &temperature, &conditions);
+  weather = openweathermap_parse (g_value_get_object (value), &error);
+  if (weather == NULL)
+    {
+      printf ("%-16s %s\n", city, error->message);
+      return;
+    }
+
+  g_variant_get (weather, "(&sd&s)", &name, &temperature, &conditions);
   printf ("%-16s %8.1f °C  %-20s %8u\n", name, temperature, conditions,
           par_request_get_n_attempts (request));
 }
@@ -53,6 +47,7 @@ run (const Settings  *settings,
      GError         **error)
 {
   g_autoptr(ParRequests) requests = par_requests_new ();
+  g_autoptr(ParSoupSession) session = par_soup_session_new ();
   gint64 start_us, duration_us;
   gboolean succeeded;
 
@@ -64,10 +59,12 @@ run (const Settings  *settings,
   par_requests_set_wait_for_attempts (requests, TRUE);
   for (guint i = 0; cities[i] != NULL; i++)
     {
-      char *where[] = { settings->service, cities[i], NULL };
+      g_autoptr(ParSoupRequest) request = NULL;
 
-      par_requests_add_thread (requests, find_weather, g_strdupv (where),
-                               (GDestroyNotify) g_strfreev);
+      request = openweathermap_new_request (settings->service, cities[i], error);
+      if (request == NULL)
+        return FALSE;
+      par_soup_session_send (session, requests, request);
     }
 
   start_us = g_get_monotonic_time ();

@@ -3,7 +3,7 @@
 
 """test-weather.py SERVICE [--silent] WEATHER...: runs a weather example against the real service.
 
-A --silent one prints no lines of its own under DEBUG, as that in C does for its HTTP calls."""
+A --silent one prints no lines of its HTTP calls under DEBUG, as that in C does through ParSoup."""
 
 import collections
 import contextlib
@@ -104,7 +104,7 @@ def parse_run(process):
 
 def parse_line(line):
     match = re.fullmatch(r'(\d\d:\d\d:\d\d\.\d{3}) (\d+(?:us|ms|s)) +(\d+(?:us|ms|s)) +'
-                         r'(par|openweathermap) - (.+)', line)
+                         r'(par|par-soup) - (.+)', line)
     assert match, f'not a line of the Go library: {line!r}'
     at, since_any, since_own, name, message = match.groups()
     assert line == f'{at} {since_any:<6} {since_own:<6} {name} - {message}', line
@@ -113,7 +113,7 @@ def parse_line(line):
 
 
 def http_messages(*messages):
-    return [] if SILENT else [('openweathermap', f'http - {message}') for message in messages]
+    return [] if SILENT else [('par-soup', f'http - {message}') for message in messages]
 
 
 def par_messages(run):
@@ -302,7 +302,7 @@ def a_failing_service_is_reported():
 
     assert run.status == 1, run
     assert run.messages[:-2] == [('par', 'request: 0'), *http_messages('500')], run
-    assert re.match(r'failed - 0: (\w*Error: )?Oakland: ', par_messages(run)[1]), run
+    assert re.match(r'failed - 0: (\w*Error: )?(Oakland: |GET .*q=Oakland)', par_messages(run)[1]), run
     assert '1 of 1 requests failed' in run.error, run
     assert re.match(r'Oakland +.*Oakland.* 500 ', run.rows[0]), run
 
