@@ -147,11 +147,13 @@ answer_slowly (Client *client)
     answer_ok (client);
 }
 
-/* One call in ten waits for a second before it is answered. */
+/* One call in so many, or in ten, waits for a second before it is answered. */
 static void
-answer_one_in_ten_slowly (Client *client)
+answer_some_slowly (Client *client)
 {
-  if (g_atomic_int_add (&n_stallable, 1) % 10 != 9 || !wait_for_client (client, 1000))
+  gint64 in = g_ascii_strtoll (get_parameter (client, "in", "10"), NULL, 10);
+
+  if (g_atomic_int_add (&n_stallable, 1) % in != in - 1 || !wait_for_client (client, 1000))
     answer_ok (client);
 }
 
@@ -370,7 +372,7 @@ static const Behaviour behaviours[] = {
   { "/echo", answer_echo },
   { "/status", answer_status },
   { "/slow", answer_slowly },
-  { "/one-in-ten", answer_one_in_ten_slowly },
+  { "/some-slowly", answer_some_slowly },
   { "/chunks", send_chunks },
   { "/old", answer_as_of_old },
   { "/latin1", send_latin1 },

@@ -220,13 +220,15 @@ iterate_until_open (guint n)
     }
 }
 
-/* Cancels three attempts that have been sent and one that waits for a connection. Returns how
- * long it takes until the run is over and nothing is open, in microseconds. */
+/* Cancels three attempts that have been sent and one that waits for a connection, which the limiter
+ * of the session would not let begin. Returns how long it takes until the run is over and nothing
+ * is open, in microseconds. */
 static gint64
 time_cancel (Mode mode)
 {
   g_autoptr(ParRequests) requests = par_requests_new ();
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(ParLimiter) limiter = par_limiter_new ();
   g_autoptr(ParSoupSession) session = NULL;
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(GError) error = NULL;
@@ -244,6 +246,7 @@ time_cancel (Mode mode)
       session = par_soup_session_new_for_session (callers);
     }
 
+  par_requests_set_limiter (requests, limiter);
   add_many (requests, session, server_at (&server, "/never"), 4);
   par_requests_do_async (requests, cancellable, take_result, &result);
   iterate_until_open (3);

@@ -123,6 +123,17 @@ memory_stays_flat (void)
   check_closed ();
 }
 
+/* Drops the last reference but those of attempts that have lost: they end where they are sent, and
+ * are let go of in the owner context. */
+static void
+drop (ParSoupSession *session)
+{
+  g_object_add_weak_pointer (G_OBJECT (session), (gpointer *) &session);
+  g_object_unref (session);
+  while (session != NULL)
+    g_main_context_iteration (NULL, TRUE);
+}
+
 static int
 compare_times (gconstpointer a,
                gconstpointer b)
@@ -137,12 +148,12 @@ static double
 measure_p99 (guint redundancy)
 {
   const guint n_requests = g_test_slow () ? 2000 : 200;
-  g_autofree char *stalling = g_strconcat (server.uri, "/one-in-ten", NULL);
+  g_autofree char *stalling = g_strconcat (server.uri, "/some-slowly", NULL);
   g_autofree char *steady = g_strdup_printf ("http://127.0.0.2%s/ok", strrchr (server.uri, ':'));
   const char *replicas[] = { stalling, steady, NULL };
   g_autoptr(ParRequests) requests = par_requests_new ();
-  g_autoptr(ParSoupSession) session = NULL;
   g_autofree gint64 *times = g_new (gint64, n_requests);
+  ParSoupSession *session;
   gint64 ended_us;
 
   session = g_object_new (PAR_SOUP_TYPE_SESSION, "connections-per-host", 64, NULL);
@@ -172,7 +183,7 @@ measure_p99 (guint redundancy)
   g_test_message ("redundancy %u: p50 %.1f ms, p99 %.1f ms", redundancy,
                   times[n_requests / 2] / 1000.0, times[n_requests * 99 / 100] / 1000.0);
   g_clear_object (&requests);
-  g_clear_object (&session);
+  drop (session);
   check_closed ();
 
   return times[n_requests * 99 / 100] / 1000.0;

@@ -17,9 +17,9 @@
  *
  * A request that is sent by HTTP.
  *
- * It is added as any other is, by [method@Par.Requests.add] or, which is the same, by
- * [method@Session.send]. Each attempt sends a message of its own. The result is a
- * [class@Response]; the cancellable of an attempt closes its connection, or gives it back.
+ * It is added by [method@Session.send], or as any other is by [method@Par.Requests.add]. Each
+ * attempt sends a message of its own. The result is a [class@Response]; the cancellable of an
+ * attempt closes its connection, or gives it back.
  *
  * | answer | verdict |
  * | --- | --- |

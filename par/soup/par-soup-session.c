@@ -16,7 +16,10 @@
  *
  * Share one between all requests that may use each other's connections: connections are kept for
  * half a minute, 64 of them at most, and no more are made to one host at once than
- * [property@Session:connections-per-host]. Attempts beyond that wait.
+ * [property@Session:connections-per-host].
+ *
+ * Requests that would be too many at one host are held back by [property@Session:limiter], which
+ * [method@Session.send] and the like give to a [class@Par.Requests] that has none of its own.
  *
  * A session sends from a few threads of its own, and one message alone from the owner context.
  * What it returns, it returns as all of Par does: nothing of the program is called in another
@@ -50,6 +53,7 @@ struct _ParSoupSession
   SoupSession *session;
   GTlsDatabase *tls_database;
   guint connections_per_host;
+  ParLimiter *limiter;
   char *user_agent;
   ParSoupPool *pool;
 };
@@ -58,6 +62,7 @@ typedef enum
 {
   PROP_SESSION = 1,
   PROP_CONNECTIONS_PER_HOST,
+  PROP_LIMITER,
   PROP_TLS_DATABASE,
   PROP_USER_AGENT,
 } ParSoupSessionProperty;
@@ -82,6 +87,10 @@ par_soup_session_get_property (GObject    *object,
 
     case PROP_CONNECTIONS_PER_HOST:
       g_value_set_uint (value, par_soup_session_get_connections_per_host (self));
+      break;
+
+    case PROP_LIMITER:
+      g_value_set_object (value, par_soup_session_get_limiter (self));
       break;
 
     case PROP_TLS_DATABASE:
@@ -123,6 +132,7 @@ par_soup_session_set_property (GObject      *object,
       par_soup_session_set_user_agent (self, g_value_get_string (value));
       break;
 
+    case PROP_LIMITER:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -140,6 +150,10 @@ par_soup_session_constructed (GObject *object)
   else
     self->user_agent = g_strdup (DEFAULT_USER_AGENT);
 
+  self->limiter = par_limiter_new ();
+  par_limiter_set_concurrency (self->limiter, self->connections_per_host);
+  par_limiter_set_per_key (self->limiter, TRUE);
+
   self->pool = par_soup_pool_new (self->session, self->tls_database, self->connections_per_host);
   par_soup_pool_set_user_agent (self->pool, self->user_agent);
 }
@@ -151,6 +165,7 @@ par_soup_session_finalize (GObject *object)
 
   par_soup_pool_close (self->pool);
   par_soup_pool_unref (self->pool);
+  g_clear_object (&self->limiter);
   g_clear_object (&self->session);
   g_clear_object (&self->tls_database);
   g_free (self->user_agent);
@@ -194,6 +209,34 @@ par_soup_session_class_init (ParSoupSessionClass *klass)
     g_param_spec_uint ("connections-per-host", NULL, NULL,
                        1, G_MAXINT, DEFAULT_CONNECTIONS_PER_HOST,
                        G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * ParSoupSession:limiter: (getter get_limiter)
+   *
+   * What holds requests back that would be too many at one host.
+   *
+   * It is made with [property@Session:connections-per-host] for each [property@Par.Request:key],
+   * which is the host and the port. [method@Session.send] and the like give it to a
+   * [class@Par.Requests] that has no limiter. So a request waits before its attempt begins: neither
+   * the attempt's timeout nor what a [class@Par.Hedge] learns has the wait in it, and requests to
+   * other hosts go before it.
+   *
+   * Attempts that come to the session in another way, by [method@Par.Requests.add], after a
+   * redirection or to a replica, wait for their connection when they have begun.
+   *
+   * A request with several replicas goes to several hosts, so it does not have the limiter given:
+   * all attempts that wait for a replica that has stalled would hold back those that are to go to
+   * another.
+   *
+   * A service that speaks HTTP/2 has room for more than one message in each connection: raise
+   * [property@Par.Limiter:concurrency] for that. The connections do not become more.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_LIMITER] =
+    g_param_spec_object ("limiter", NULL, NULL,
+                         PAR_TYPE_LIMITER,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   /**
    * ParSoupSession:tls-database: (getter get_tls_database)
@@ -333,6 +376,26 @@ par_soup_session_get_connections_per_host (ParSoupSession *self)
 }
 
 /**
+ * par_soup_session_get_limiter: (get-property limiter)
+ * @self: a session
+ *
+ * Gets what holds requests back that would be too many at one host.
+ *
+ * Give it to a [class@Par.Requests] to which requests are added by [method@Par.Requests.add].
+ *
+ * Returns: (transfer none): the limiter
+ *
+ * Since: 0.1
+ */
+ParLimiter *
+par_soup_session_get_limiter (ParSoupSession *self)
+{
+  g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), NULL);
+
+  return self->limiter;
+}
+
+/**
  * par_soup_session_get_tls_database: (get-property tls-database)
  * @self: a session
  *
@@ -393,6 +456,14 @@ par_soup_session_set_user_agent (ParSoupSession *self,
   self->user_agent = g_strdup (user_agent);
   par_soup_pool_set_user_agent (self->pool, user_agent);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_USER_AGENT]);
+}
+
+static gboolean
+has_several_hosts (ParSoupRequest *request)
+{
+  const char * const *replicas = par_soup_request_get_replicas (request);
+
+  return replicas != NULL && replicas[0] != NULL && replicas[1] != NULL;
 }
 
 static gint64
@@ -512,7 +583,9 @@ par_soup_session_post (ParSoupSession  *self,
  *
  * Adds a request that is sent by this session.
  *
- * It sets [property@Request:session] and calls [method@Par.Requests.add].
+ * It sets [property@Request:session] and calls [method@Par.Requests.add]. If @requests has no
+ * limiter and @request has not several replicas, it sets [property@Par.Requests:limiter] to
+ * [property@Session:limiter], which holds from the next run on.
  *
  * Returns: the index of the request, or -1 if it has not been added
  *
@@ -530,6 +603,8 @@ par_soup_session_send (ParSoupSession *self,
   g_return_val_if_fail (PAR_SOUP_IS_REQUEST (request), -1);
 
   par_soup_request_set_session (request, self);
+  if (par_requests_get_limiter (requests) == NULL && !has_several_hosts (request))
+    par_requests_set_limiter (requests, self->limiter);
   index = par_requests_add (requests, PAR_REQUEST (request));
 
   /* Not every language has numbers as large as Par's for none. */

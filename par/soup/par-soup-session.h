@@ -30,6 +30,8 @@ SoupSession    *par_soup_session_get_session              (ParSoupSession  *self
 PAR_AVAILABLE_IN_ALL
 guint           par_soup_session_get_connections_per_host (ParSoupSession  *self);
 PAR_AVAILABLE_IN_ALL
+ParLimiter     *par_soup_session_get_limiter              (ParSoupSession  *self);
+PAR_AVAILABLE_IN_ALL
 GTlsDatabase   *par_soup_session_get_tls_database         (ParSoupSession  *self);
 PAR_AVAILABLE_IN_ALL
 const char     *par_soup_session_get_user_agent           (ParSoupSession  *self);

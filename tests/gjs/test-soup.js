@@ -199,6 +199,7 @@ test('a session of the program keeps its handlers', async () => {
     own.connect('request-queued', () => nQueued++);
     equal(session.session, own);
     equal(session.connections_per_host, 4);
+    equal(session.limiter.concurrency, 4);
     for (let i = 0; i < 20; i++)
         send(requests, session, '/echo');
     await requests.do_async(null);

@@ -177,6 +177,7 @@ class SoupTest(TestCase):
         self.session = ParSoup.Session.new_for_session(session)
         self.assertEqual(self.session.props.session, session)
         self.assertEqual(self.session.props.connections_per_host, 4)
+        self.assertEqual(self.session.props.limiter.props.concurrency, 4)
         sent = [self.send('/echo') for _ in range(20)]
         self.requests.do()
         self.assertEqual(threads, {threading.get_ident()})

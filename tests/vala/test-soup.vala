@@ -41,7 +41,9 @@ void settings_are_properties () {
 
         var requests = new Requests ();
         var session = new ParSoup.Session () { user_agent = "Test/1" };
+        assert_true (session.limiter.per_key);
         session.send (requests, request);
+        assert_true (requests.limiter == session.limiter);
         requests.do ();
         var response = (ParSoup.Response) request.get_value ().get_object ();
         assert_cmpuint (response.get_status (), EQ, 404);
