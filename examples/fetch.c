@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Fetches the URIs that are listed in files or on standard input, and saves each below a folder, as
- * HOST/PATH. What is there already is skipped, so that the same command goes on where it stopped. */
+/* Fetches the URIs that files, or standard input, list one a line, and saves each below a folder as
+ * HOST/PATH. What is there already is skipped, so the same command goes on where it was stopped. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <gio/gunixinputstream.h>
 #include <glib-unix.h>
 
 #include <par/soup/par-soup.h>
 
+#define ATTEMPT_TIMEOUT 60000 /* milliseconds */
+#define MAX_SIZE (1024 * 1024 * 1024)
+
 typedef struct
 {
+  char *folder;
   int concurrency;
   int per_host;
   int retries;
-  int timeout;
   double rate;
   gboolean hedge;
-  char *folder;
 
-  GPtrArray *uris;
+  guint n_uris;
   guint n_fetched;
   guint n_skipped;
   guint n_failed;
@@ -32,103 +33,58 @@ typedef struct
   gboolean has_terminal;
 } Fetch;
 
-/* The name of one part of a path, which is the same for no other, and none of the system's. */
+/* Where @uri is saved: always below the folder, whatever is in it. */
 static char *
-escape (const char *part)
+choose_path (const char *folder,
+             GUri       *uri)
 {
-  if (strcmp (part, ".") == 0 || strcmp (part, "..") == 0)
-    return g_strconcat ("%2E", part + 1, NULL);
-  if (strlen (part) > 200)
+  g_autofree char *text = g_uri_to_string_partial (uri, G_URI_HIDE_USERINFO | G_URI_HIDE_FRAGMENT);
+  g_auto(GStrv) parts = g_strsplit (strstr (text, "://") + strlen ("://"), "/", -1);
+  g_autoptr(GString) path = g_string_new (folder != NULL ? folder : ".");
+
+  for (guint i = 0; parts[i] != NULL; i++)
     {
-      g_autofree char *checksum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, part, -1);
+      gboolean is_last = parts[i + 1] == NULL;
 
-      return g_strdup_printf ("%.100s-%s", part, checksum);
-    }
-
-  return g_strdup (*part != '\0' ? part : "index.html");
-}
-
-/* Where @text is saved, or NULL if it cannot be fetched. */
-static char *
-choose_path (const char  *folder,
-             const char  *text,
-             GError     **error)
-{
-  g_autoptr(GUri) uri = g_uri_parse (text, SOUP_HTTP_URI_FLAGS, error);
-  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  g_auto(GStrv) parts = NULL;
-  const char *query;
-  int port;
-
-  if (uri == NULL)
-    return NULL;
-  if (g_uri_get_host (uri) == NULL)
-    {
-      g_set_error (error, G_URI_ERROR, G_URI_ERROR_BAD_HOST, "'%s' names no host", text);
-      return NULL;
-    }
-
-  g_ptr_array_add (names, g_strdup (folder));
-  port = g_uri_get_port (uri);
-  if (port == 80 || port == 443)
-    g_ptr_array_add (names, escape (g_uri_get_host (uri)));
-  else
-    g_ptr_array_add (names, g_strdup_printf ("%s:%d", g_uri_get_host (uri), port));
-
-  query = g_uri_get_query (uri);
-  parts = g_strsplit (g_uri_get_path (uri), "/", -1);
-  for (guint i = 1; parts[i] != NULL; i++)
-    {
-      g_autofree char *part = NULL;
-
-      if (*parts[i] == '\0' && parts[i + 1] != NULL)
+      if (*parts[i] == '\0' && !is_last)
         continue;
-      if (parts[i + 1] == NULL && query != NULL)
-        part = g_strdelimit (g_strconcat (parts[i], "?", query, NULL), "/", '+');
-      g_ptr_array_add (names, escape (part != NULL ? part : parts[i]));
+      g_string_append_c (path, G_DIR_SEPARATOR);
+      if (strcmp (parts[i], ".") == 0 || strcmp (parts[i], "..") == 0)
+        g_string_append_printf (path, "%%2E%s", parts[i] + 1);
+      else
+        g_string_append (path, *parts[i] != '\0' ? parts[i] : "index.html");
     }
-  g_ptr_array_add (names, NULL);
 
-  return g_build_filenamev ((char **) names->pdata);
+  return g_string_free (g_steal_pointer (&path), FALSE);
 }
 
 static void
-complain (Fetch      *fetch,
+complain (Fetch      *self,
           const char *message)
 {
-  fetch->n_failed++;
-  g_printerr ("%sfetch: %s\n", fetch->has_terminal ? "\r\033[K" : "", message);
-}
-
-static void
-print_progress (Fetch *fetch)
-{
-  guint n_done = fetch->n_fetched + fetch->n_skipped + fetch->n_failed;
-  double seconds = (g_get_monotonic_time () - fetch->started_us) / 1e6;
-  double rate = (fetch->n_fetched + fetch->n_failed) / MAX (seconds, 0.001);
-  char bar[31];
-
-  if (!fetch->has_terminal)
-    return;
-
-  for (guint i = 0; i < 30; i++)
-    bar[i] = i * fetch->uris->len < n_done * 30 ? '#' : '.';
-  bar[30] = '\0';
-  g_printerr ("\r\033[K[%s] %u of %u, %.1f/s, %.1f MB/s", bar, n_done, fetch->uris->len, rate,
-              fetch->n_bytes / 1e6 / MAX (seconds, 0.001));
-  if (rate > 0 && n_done < fetch->uris->len)
-    g_printerr (", %.0f s left", (fetch->uris->len - n_done) / rate);
+  self->n_failed++;
+  g_printerr ("%sfetch: %s\n", self->has_terminal ? "\r\033[K" : "", message);
 }
 
 static gboolean
-progress_cb (gpointer fetch)
+show_progress_cb (gpointer user_data)
 {
-  print_progress (fetch);
+  Fetch *self = user_data;
+  guint n_done = self->n_fetched + self->n_skipped + self->n_failed;
+  double seconds = MAX (g_get_monotonic_time () - self->started_us, 1) / 1e6;
+  double rate = (n_done - self->n_skipped) / seconds;
+  char bar[] = "..............................";
+
+  memset (bar, '#', self->n_uris > 0 ? strlen (bar) * n_done / self->n_uris : 0);
+  g_printerr ("\r\033[K[%s] %u of %u, %.1f/s, %.1f MB/s", bar, n_done, self->n_uris, rate,
+              self->n_bytes / 1e6 / seconds);
+  if (rate > 0 && n_done < self->n_uris)
+    g_printerr (", %.0f s left", (self->n_uris - n_done) / rate);
 
   return G_SOURCE_CONTINUE;
 }
 
-/* Nothing is ever there by the name of a file but the whole of it. */
+/* Nothing ever has the name of a file but the whole of it. */
 static gboolean
 save (const char  *path,
       GBytes      *body,
@@ -147,135 +103,105 @@ save (const char  *path,
 static void
 completed_cb (ParRequests *requests,
               ParRequest  *request,
-              Fetch       *fetch)
+              Fetch       *self)
 {
   const GValue *value = par_request_get_value (request);
   g_autoptr(GError) error = NULL;
+  GBytes *body;
 
-  /* What was interrupted is not complained of one by one. */
+  /* What Ctrl-C has cancelled is not complained of one by one. */
   if (par_request_get_state (request) == PAR_REQUEST_STATE_CANCELLED)
     return;
 
   if (value == NULL)
     {
-      complain (fetch, par_request_get_error (request)->message);
-    }
-  else
-    {
-      GBytes *body = par_soup_response_get_body (g_value_get_object (value));
-
-      if (save (par_request_get_label (request), body, &error))
-        {
-          fetch->n_fetched++;
-          fetch->n_bytes += g_bytes_get_size (body);
-        }
-      else
-        {
-          complain (fetch, error->message);
-        }
-    }
-}
-
-static gboolean
-read_uris (Fetch         *fetch,
-           GInputStream  *input,
-           GError       **error)
-{
-  g_autoptr(GDataInputStream) lines = g_data_input_stream_new (input);
-  g_autoptr(GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
-  char *line;
-
-  while ((line = g_data_input_stream_read_line (lines, NULL, NULL, error)) != NULL)
-    {
-      g_strstrip (line);
-      if (*line != '\0' && *line != '#' && g_hash_table_add (seen, line))
-        g_ptr_array_add (fetch->uris, line);
-      else
-        g_free (line);
-    }
-
-  return *error == NULL;
-}
-
-static gboolean
-read_lists (Fetch   *fetch,
-            char   **paths,
-            GError **error)
-{
-  g_autoptr(GInputStream) input = NULL;
-
-  if (paths[0] == NULL)
-    {
-      input = g_unix_input_stream_new (STDIN_FILENO, FALSE);
-      return read_uris (fetch, input, error);
-    }
-
-  for (guint i = 0; paths[i] != NULL; i++)
-    {
-      g_autoptr(GFile) file = g_file_new_for_commandline_arg (paths[i]);
-      g_autoptr(GFileInputStream) stream = g_file_read (file, NULL, error);
-
-      if (stream == NULL || !read_uris (fetch, G_INPUT_STREAM (stream), error))
-        return FALSE;
-    }
-
-  return TRUE;
-}
-
-static void
-add_request (Fetch          *fetch,
-             ParRequests    *requests,
-             ParSoupSession *session,
-             const char     *uri)
-{
-  g_autoptr(GError) error = NULL;
-  g_autofree char *path = choose_path (fetch->folder, uri, &error);
-  g_autoptr(ParSoupRequest) request = NULL;
-
-  if (path != NULL && g_file_test (path, G_FILE_TEST_EXISTS))
-    {
-      fetch->n_skipped++;
+      complain (self, par_request_get_error (request)->message);
       return;
     }
 
-  if (path != NULL)
-    request = par_soup_request_new ("GET", uri, &error);
+  body = par_soup_response_get_body (g_value_get_object (value));
+  if (!save (par_request_get_label (request), body, &error))
+    {
+      complain (self, error->message);
+      return;
+    }
+
+  self->n_fetched++;
+  self->n_bytes += g_bytes_get_size (body);
+}
+
+static void
+add (Fetch          *self,
+     ParRequests    *requests,
+     ParSoupSession *session,
+     const char     *text)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GUri) uri = NULL;
+  g_autoptr(ParSoupRequest) request = par_soup_request_new ("GET", text, &error);
+  g_autofree char *path = NULL;
+
+  self->n_uris++;
   if (request == NULL)
     {
-      g_prefix_error (&error, "%s: ", uri);
-      complain (fetch, error->message);
+      g_prefix_error (&error, "%s: ", text);
+      complain (self, error->message);
+      return;
+    }
+
+  uri = g_uri_parse (text, SOUP_HTTP_URI_FLAGS, NULL);
+  path = choose_path (self->folder, uri);
+  if (g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      self->n_skipped++;
       return;
     }
 
   par_request_set_label (PAR_REQUEST (request), path);
   par_soup_request_set_cross_origins (request, TRUE);
-  par_soup_request_set_max_body_size (request, 0);
+  par_soup_request_set_max_body_size (request, MAX_SIZE);
   par_soup_session_send (session, requests, request);
 }
 
-static void
-set_policies (Fetch       *fetch,
-              ParRequests *requests)
+static gboolean
+add_list (Fetch           *self,
+          ParRequests     *requests,
+          ParSoupSession  *session,
+          const char      *path,
+          GError         **error)
 {
+  g_autofree char *text = NULL;
+  g_auto(GStrv) lines = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, error))
+    return FALSE;
+
+  lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; lines[i] != NULL; i++)
+    if (*g_strstrip (lines[i]) != '\0' && *lines[i] != '#')
+      add (self, requests, session, lines[i]);
+
+  return TRUE;
+}
+
+static ParRequests *
+new_requests (Fetch          *self,
+              ParSoupSession *session)
+{
+  ParRequests *requests = par_requests_new ();
   g_autoptr(ParRetry) retry = par_retry_new ();
+  g_autoptr(ParHedge) hedge = self->hedge ? par_hedge_new () : NULL;
 
-  par_requests_set_concurrency (requests, fetch->concurrency);
-  par_requests_set_attempt_timeout (requests, fetch->timeout * 1000);
-  par_retry_set_max_retries (retry, fetch->retries);
+  par_retry_set_max_retries (retry, self->retries);
+  par_limiter_set_rate (par_soup_session_get_limiter (session), self->rate);
   par_requests_set_retry (requests, retry);
-  if (fetch->hedge)
-    {
-      g_autoptr(ParHedge) hedge = par_hedge_new ();
+  par_requests_set_hedge (requests, hedge);
+  par_requests_set_concurrency (requests, self->concurrency);
+  par_requests_set_attempt_timeout (requests, ATTEMPT_TIMEOUT);
+  par_requests_set_keep_completed (requests, FALSE);
+  g_signal_connect (requests, "completed", G_CALLBACK (completed_cb), self);
 
-      par_requests_set_hedge (requests, hedge);
-    }
-  if (fetch->rate > 0)
-    {
-      g_autoptr(ParLimiter) limiter = par_limiter_new ();
-
-      par_limiter_set_rate (limiter, fetch->rate);
-      par_requests_set_limiter (requests, limiter);
-    }
+  return requests;
 }
 
 static gboolean
@@ -287,50 +213,54 @@ interrupt_cb (gpointer cancellable)
 }
 
 static gboolean
-run (Fetch *fetch)
+run (Fetch       *self,
+     const char **lists,
+     GError     **error)
 {
-  g_autoptr(ParRequests) requests = par_requests_new ();
-  g_autoptr(ParSoupSession) session = NULL;
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(ParSoupSession) session = NULL;
+  g_autoptr(ParRequests) requests = NULL;
 
-  session = g_object_new (PAR_SOUP_TYPE_SESSION, "connections-per-host", fetch->per_host, NULL);
-  set_policies (fetch, requests);
-  par_requests_set_keep_completed (requests, FALSE);
-  g_signal_connect (requests, "completed", G_CALLBACK (completed_cb), fetch);
+  session = g_object_new (PAR_SOUP_TYPE_SESSION, "connections-per-host", self->per_host, NULL);
+  requests = new_requests (self, session);
+  self->started_us = g_get_monotonic_time ();
+  self->has_terminal = isatty (STDERR_FILENO);
+  for (guint i = 0; lists[i] != NULL; i++)
+    if (!add_list (self, requests, session, lists[i], error))
+      return FALSE;
+
   g_unix_signal_add (SIGINT, interrupt_cb, cancellable);
-  g_timeout_add (100, progress_cb, fetch);
+  if (self->has_terminal)
+    g_timeout_add (100, show_progress_cb, self);
 
-  fetch->started_us = g_get_monotonic_time ();
-  for (guint i = 0; i < fetch->uris->len; i++)
-    add_request (fetch, requests, session, g_ptr_array_index (fetch->uris, i));
-
-  /* Each failure is told of as it comes. */
+  /* What has failed was told when it did. */
   par_requests_do (requests, cancellable, NULL);
 
-  print_progress (fetch);
-  if (fetch->has_terminal)
-    g_printerr ("\n");
-  printf ("%u fetched (%.1f MB in %.1f s), %u skipped, %u failed\n", fetch->n_fetched,
-          fetch->n_bytes / 1e6, (g_get_monotonic_time () - fetch->started_us) / 1e6,
-          fetch->n_skipped, fetch->n_failed);
+  if (self->has_terminal)
+    {
+      show_progress_cb (self);
+      g_printerr ("\n");
+    }
+  printf ("%u fetched (%.1f MB in %.1f s), %u skipped, %u failed\n", self->n_fetched,
+          self->n_bytes / 1e6, (g_get_monotonic_time () - self->started_us) / 1e6,
+          self->n_skipped, self->n_failed);
 
-  return fetch->n_failed == 0 && !g_cancellable_is_cancelled (cancellable);
+  return self->n_failed == 0 && !g_cancellable_is_cancelled (cancellable);
 }
 
 static gboolean
-parse_options (Fetch    *fetch,
+parse_options (Fetch    *self,
                int      *argc,
                char   ***argv,
                GError  **error)
 {
   const GOptionEntry entries[] = {
-    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &fetch->folder, "Save below this", "FOLDER" },
-    { "concurrency", 0, 0, G_OPTION_ARG_INT, &fetch->concurrency, "Calls at once (64)", "N" },
-    { "per-host", 0, 0, G_OPTION_ARG_INT, &fetch->per_host, "Of those to one host (6)", "N" },
-    { "retries", 0, 0, G_OPTION_ARG_INT, &fetch->retries, "Further attempts at each (3)", "N" },
-    { "timeout", 0, 0, G_OPTION_ARG_INT, &fetch->timeout, "Most time for each (60)", "SECONDS" },
-    { "rate", 0, 0, G_OPTION_ARG_DOUBLE, &fetch->rate, "Calls a second; 0: any", "N" },
-    { "hedge", 0, 0, G_OPTION_ARG_NONE, &fetch->hedge, "Ask again where an answer is slow", NULL },
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &self->folder, "Save below this", "FOLDER" },
+    { "concurrency", 0, 0, G_OPTION_ARG_INT, &self->concurrency, "Calls at once (64)", "N" },
+    { "per-host", 0, 0, G_OPTION_ARG_INT, &self->per_host, "Of those to one host (6)", "N" },
+    { "rate", 0, 0, G_OPTION_ARG_DOUBLE, &self->rate, "Calls a second to one host", "N" },
+    { "retries", 0, 0, G_OPTION_ARG_INT, &self->retries, "Further attempts at each (3)", "N" },
+    { "hedge", 0, 0, G_OPTION_ARG_NONE, &self->hedge, "Ask again where an answer is slow", NULL },
     G_OPTION_ENTRY_NULL
   };
   g_autoptr(GOptionContext) context = g_option_context_new ("[LIST...]");
@@ -339,12 +269,12 @@ parse_options (Fetch    *fetch,
   if (!g_option_context_parse (context, argc, argv, error))
     return FALSE;
 
-  if (fetch->concurrency >= 0 && fetch->per_host > 0 && fetch->retries >= 0 && fetch->retries <= 100
-      && fetch->timeout >= 0 && fetch->timeout <= 1000000 && fetch->rate >= 0)
+  if (self->concurrency >= 0 && self->per_host > 0 && self->rate >= 0 && self->retries >= 0
+      && self->retries <= 100)
     return TRUE;
+
   g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                "--per-host is from 1 on, --retries from 0 to 100, and nothing else is negative");
-
   return FALSE;
 }
 
@@ -352,28 +282,18 @@ int
 main (int    argc,
       char **argv)
 {
-  Fetch fetch = { .concurrency = 64, .per_host = 6, .retries = 3, .timeout = 60 };
+  Fetch self = { .concurrency = 64, .per_host = 6, .retries = 3 };
+  const char *standard_input[] = { "/dev/stdin", NULL };
   g_autoptr(GError) error = NULL;
-  int status = EXIT_SUCCESS;
+  int status = 2;
 
-  fetch.uris = g_ptr_array_new_with_free_func (g_free);
-  fetch.has_terminal = isatty (STDERR_FILENO);
-  if (!parse_options (&fetch, &argc, &argv, &error))
-    {
-      status = 2;
-    }
-  else
-    {
-      if (fetch.folder == NULL)
-        fetch.folder = g_strdup (".");
-      if (!read_lists (&fetch, argv + 1, &error) || !run (&fetch))
-        status = EXIT_FAILURE;
-    }
+  if (parse_options (&self, &argc, &argv, &error))
+    status = run (&self, argc > 1 ? (const char **) argv + 1 : standard_input, &error)
+               ? EXIT_SUCCESS : EXIT_FAILURE;
 
   if (error != NULL)
     g_printerr ("fetch: %s\n", error->message);
-  g_ptr_array_unref (fetch.uris);
-  g_free (fetch.folder);
+  g_free (self.folder);
 
   return status;
 }

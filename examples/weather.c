@@ -10,6 +10,9 @@ typedef struct
   int concurrency;
   int redundancy;
   int timeout;
+  int retries;
+  double rate;
+  gboolean hedge;
   char *service;
 } Settings;
 
@@ -41,6 +44,20 @@ print_row (const char *city,
           par_request_get_n_attempts (request));
 }
 
+static void
+set_policies (const Settings *settings,
+              ParRequests    *requests,
+              ParSoupSession *session)
+{
+  g_autoptr(ParHedge) hedge = settings->hedge ? par_hedge_new () : NULL;
+  g_autoptr(ParRetry) retry = par_retry_new ();
+
+  par_retry_set_max_retries (retry, settings->retries);
+  par_limiter_set_rate (par_soup_session_get_limiter (session), settings->rate);
+  par_requests_set_hedge (requests, hedge);
+  par_requests_set_retry (requests, retry);
+}
+
 static gboolean
 run (const Settings  *settings,
      char           **cities,
@@ -54,6 +71,7 @@ run (const Settings  *settings,
   par_requests_set_concurrency (requests, settings->concurrency);
   par_requests_set_redundancy (requests, settings->redundancy);
   par_requests_set_timeout (requests, settings->timeout);
+  set_policies (settings, requests, session);
   /* Else main() may return while a call that is too late still loads GIO's modules: a library that
    * is loaded during exit() has GObject initialized a second time, which aborts. */
   par_requests_set_wait_for_attempts (requests, TRUE);
@@ -93,6 +111,9 @@ parse_options (Settings   *settings,
     { "concurrency", 0, 0, G_OPTION_ARG_INT, &settings->concurrency, "Calls at once; 0: all", "N" },
     { "redundancy", 0, 0, G_OPTION_ARG_INT, &settings->redundancy, "Calls for each city", "N" },
     { "timeout", 0, 0, G_OPTION_ARG_INT, &settings->timeout, "Most time to take; 0: any", "MS" },
+    { "hedge", 0, 0, G_OPTION_ARG_NONE, &settings->hedge, "Ask again where it is slow", NULL },
+    { "retries", 0, 0, G_OPTION_ARG_INT, &settings->retries, "Further calls after failures", "N" },
+    { "rate", 0, 0, G_OPTION_ARG_DOUBLE, &settings->rate, "Most calls a second; 0: any", "N" },
     { "service", 0, 0, G_OPTION_ARG_STRING, &settings->service, "Where to ask", "URI" },
     G_OPTION_ENTRY_NULL
   };
@@ -102,10 +123,11 @@ parse_options (Settings   *settings,
   if (!g_option_context_parse (context, argc, argv, error))
     return FALSE;
 
-  if (settings->concurrency < 0 || settings->timeout < 0
-      || settings->redundancy < 1 || settings->redundancy > 64)
+  if (settings->concurrency < 0 || settings->timeout < 0 || settings->rate < 0
+      || settings->redundancy < 1 || settings->redundancy > 64
+      || settings->retries < 0 || settings->retries > 100)
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                 "--redundancy is from 1 to 64, --concurrency and --timeout are not negative");
+                 "--redundancy is from 1 to 64, --retries from 0 to 100, nothing else is negative");
   else if (settings->service == NULL && g_getenv (OPENWEATHERMAP_API_KEY) == NULL)
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
                  "give --service URI or set " OPENWEATHERMAP_API_KEY);

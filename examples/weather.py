@@ -5,27 +5,15 @@ import argparse
 import json
 import os
 import sys
-import urllib.error
 import urllib.parse
-import urllib.request
-from typing import Any, Tuple
 
 import gi
 
 gi.require_version('Par', '1')
-from gi.repository import GLib, Par
+gi.require_version('ParSoup', '1')
+from gi.repository import GLib, Par, ParSoup
 
 KEY = os.getenv('OPENWEATHERMAP_API_KEY')
-
-
-def find_weather(service: str, city: str) -> Tuple[Any, ...]:
-    query = urllib.parse.urlencode({'q': city, 'units': 'metric', 'appid': KEY or ''})
-    try:
-        with urllib.request.urlopen(f'{service}/data/2.5/weather?{query}') as response:
-            weather = json.load(response)
-    except urllib.error.HTTPError as error:
-        raise OSError(f'{city}: the service answered {error.code} {error.reason}') from error
-    return weather['name'], weather['main']['temp'], weather['weather'][0]['description']
 
 
 def natural(text: str) -> int:
@@ -45,8 +33,10 @@ options = parser.parse_args()
 
 requests = Par.Requests(concurrency=options.concurrency, redundancy=options.redundancy,
                         timeout=options.timeout)
+session = ParSoup.Session()
 for city in options.city:
-    requests.add(find_weather, options.service, city)
+    query = urllib.parse.urlencode({'q': city, 'units': 'metric', 'appid': KEY or ''})
+    session.get(requests, f'{options.service}/data/2.5/weather?{query}')
 failure = None
 try:
     requests.do()
@@ -58,7 +48,8 @@ for city, request in zip(options.city, requests):
     if (reason := request.get_error()) is not None:
         print(f'{city:<16} {reason.message}')
     else:
-        name, temperature, conditions = request.result()
-        print(f'{name:<16} {temperature:8.1f} °C  {conditions:<20} {request.props.n_attempts:>8}')
+        weather = json.loads(request.result().props.text)
+        print(f'{weather["name"]:<16} {weather["main"]["temp"]:8.1f} °C  '
+              f'{weather["weather"][0]["description"]:<20} {request.props.n_attempts:>8}')
 print(f'the run took {requests.get_stats().get_elapsed() / 1000:.1f} ms')
 sys.exit(failure)

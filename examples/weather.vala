@@ -1,54 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 int concurrency;
-int redundancy;
+int redundancy = 1;
 int timeout;
 string service;
-Soup.Session session;
-
-async void find_weather (string city, Par.Attempt attempt) {
-    var query = Soup.Form.encode ("q", city, "units", "metric", "appid",
-                                  Environment.get_variable ("OPENWEATHERMAP_API_KEY") ?? "");
-    var message = new Soup.Message ("GET", @"$service/data/2.5/weather?$query");
-    var parser = new Json.Parser ();
-
-    try {
-        var body = yield session.send_async (message, Priority.DEFAULT, attempt.get_cancellable ());
-        if (message.status_code != Soup.Status.OK) {
-            throw new IOError.FAILED (@"$city: The service answered $(message.status_code) "
-                                      + message.reason_phrase);
-        }
-        yield parser.load_from_stream_async (body, attempt.get_cancellable ());
-        var root = parser.get_root ().get_object ();
-        attempt.return_variant (new Variant ("(sds)", root.get_string_member ("name"),
-            root.get_object_member ("main").get_double_member ("temp"),
-            root.get_array_member ("weather").get_object_element (0)
-                .get_string_member ("description")));
-    } catch (Error error) {
-        attempt.return_error (error);
-    }
-}
 
 void print_row (string city, Par.Request request) {
-    string name, conditions;
-    double temperature;
-
-    if (request.get_error () != null) {
-        stdout.printf ("%-16s %s\n", city, request.get_error ().message);
-        return;
+    try {
+        if (request.get_error () != null) {
+            throw request.get_error ().copy ();
+        }
+        var response = (ParSoup.Response) request.get_value ().get_object ();
+        var weather = Json.from_string (response.text).get_object ();
+        stdout.printf ("%-16s %8.1f °C  %-20s %8u\n", weather.get_string_member ("name"),
+            weather.get_object_member ("main").get_double_member ("temp"),
+            weather.get_array_member ("weather").get_object_element (0)
+                .get_string_member ("description"), request.n_attempts);
+    } catch (Error error) {
+        stdout.printf ("%-16s %s\n", city, error.message);
     }
-
-    request.get_value ().dup_variant ().get ("(sds)", out name, out temperature, out conditions);
-    stdout.printf ("%-16s %8.1f °C  %-20s %8u\n", name, temperature, conditions, request.n_attempts);
 }
 
 void print_weather (string[] cities) throws Error {
+    var session = new ParSoup.Session ();
     var requests = new Par.Requests () {
         concurrency = concurrency, redundancy = redundancy, timeout = timeout
     };
 
     foreach (var city in cities) {
-        requests.add_async ((attempt) => find_weather.begin (city, attempt));
+        var query = Soup.Form.encode ("q", city, "units", "metric", "appid",
+                                      Environment.get_variable ("OPENWEATHERMAP_API_KEY") ?? "");
+        session.get (requests, @"$service/data/2.5/weather?$query");
     }
     try {
         requests.do ();
@@ -73,11 +55,7 @@ int main (string[] args) {
     var context = new OptionContext ("[CITY...]");
     string[] cities = { "San Francisco", "Oakland", "Berkeley" };
 
-    redundancy = 1;
     service = "https://api.openweathermap.org";
-    /* Par has the bound; that of the session must not be lower. */
-    session = (Soup.Session) Object.new (typeof (Soup.Session), "max-conns", 1000,
-                                         "max-conns-per-host", 1000);
     context.add_main_entries (OPTIONS, null);
     try {
         context.parse (ref args);

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 SERVER, FETCH = sys.argv[1:3]
 
@@ -45,15 +46,20 @@ class FetchTest(unittest.TestCase):
         return {str(path.relative_to(self.below)): path.read_text()
                 for path in self.below.rglob('*') if path.is_file()}
 
+    def count_requests(self):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f'{self.uri}/stats', timeout=PATIENCE) as response:
+            return int(re.search(rb'(\d+) requests', response.read())[1]) - 1
+
     def test_each_is_saved_by_its_name(self):
         process = self.fetch('# a list\n\n' + self.make_list(
-            ['/ok', '/ok', '/status?body=by/query', '/gzip/', '/redirect?to=/chunks']))
+            ['/ok', '/status?body=by/query', '/gzip/', '/redirect?to=/chunks']))
         self.assertEqual(process.returncode, 0, process)
         self.assertEqual(process.stderr, '')
         self.assertTrue(process.stdout.startswith('4 fetched ('), process.stdout)
         self.assertEqual(self.files(), {
-            'ok': ANSWER, 'status?body=by+query': 'by/query', 'gzip/index.html': 'the beginning',
-            'redirect?to=+chunks': 'the beginning'})
+            'ok': ANSWER, 'status?body=by/query': 'by/query', 'gzip/index.html': 'the beginning',
+            'redirect?to=/chunks': 'the beginning'})
 
     def test_lists_may_be_files(self):
         lists = []
@@ -120,6 +126,28 @@ class FetchTest(unittest.TestCase):
         self.assertEqual(len(self.files()), 100)
         self.assertEqual(set(self.files().values()), {ANSWER})
 
+    def test_a_failure_is_retried_when_the_service_says(self):
+        start = time.monotonic()
+        process = self.fetch(self.make_list(['/status?status=503+Busy&retry-after=1']),
+                             '--retries', '1')
+        self.assertGreaterEqual(time.monotonic() - start, 1)
+        self.assertEqual(process.returncode, 1, process)
+        self.assertIn('fetch: after 2 attempts: ', process.stderr)
+
+    def test_a_rate_is_kept(self):
+        start = time.monotonic()
+        process = self.fetch(self.make_list(f'/ok?{number}' for number in range(6)),
+                             '--rate', '10')
+        self.assertGreaterEqual(time.monotonic() - start, 0.5)
+        self.assertEqual(process.returncode, 0, process)
+
+    def test_a_slow_answer_is_asked_for_again(self):
+        # What is slow is known when fifty calls have been seen.
+        process = self.fetch(self.make_list(f'/some-slowly?in=50&number={number}'
+                                            for number in range(200)), '--hedge')
+        self.assertEqual(process.returncode, 0, process)
+        self.assertGreater(self.count_requests(), 200)
+
     def test_a_terminal_shows_progress(self):
         text = self.make_list(f'/slow?ms=50&number={number}' for number in range(40))
         (self.folder / 'list').write_text(text)
@@ -141,7 +169,7 @@ class FetchTest(unittest.TestCase):
         self.assertRegex(shown, r'\[#{30}\] 40 of 40, ')
 
     def test_bad_options_are_refused(self):
-        for option in '--per-host=0', '--retries=-1', '--bad', '--timeout=x', '--rate=-1':
+        for option in '--per-host=0', '--retries=-1', '--bad', '--concurrency=x', '--rate=-1':
             process = self.fetch('', option)
             self.assertEqual(process.returncode, 2, process)
             self.assertTrue(process.stderr.startswith('fetch: '), process)
