@@ -10,8 +10,9 @@
 #define MAX_LINE 4096
 #define MAX_TRAILERS 65536
 
-/* libsoup takes whatever it cannot read as a size for the size 0, which ends the body, and so it
- * takes the end of the connection: until 3.6.5 a body that was cut short is a success there. */
+/* Why there is one beside that of libsoup: until 3.6.5 that takes whatever it cannot read as a size
+ * for the size 0, which ends the body, and so it takes the end of the connection, too. A body that
+ * was cut short is a success there. This goes when libsoup 3.6.5 is what is required. */
 
 static void
 start_line (ParSoupDechunker      *self,
