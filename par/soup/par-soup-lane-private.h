@@ -27,6 +27,7 @@ struct _ParSoupLane
   GSource *source;
 
   GThread *thread;             /* of an I/O lane */
+  GThread *runner;             /* atomic: that, as it says itself when it runs */
   GMainContext *owner;         /* (unowned) of an owner's lane */
   GSource *bridge;             /* destroyed when that is freed */
 

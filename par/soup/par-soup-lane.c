@@ -157,6 +157,7 @@ run_thread (gpointer data)
 {
   ParSoupLane *self = data;
 
+  g_atomic_pointer_set (&self->runner, g_thread_self ());
   g_main_context_push_thread_default (self->context);
   while (!g_atomic_int_get (&self->quitting))
     g_main_context_iteration (self->context, TRUE);
@@ -304,8 +305,9 @@ par_soup_lane_set_alarm (ParSoupLane *self,
 gboolean
 par_soup_lane_is_here (ParSoupLane *self)
 {
+  /* To ask the context takes its lock, which its thread needs all the time. */
   if (self->owner == NULL)
-    return g_main_context_is_owner (self->context);
+    return g_atomic_pointer_get (&self->runner) == g_thread_self ();
 
   return !par_soup_lane_is_dead (self) && g_main_context_is_owner (self->owner);
 }
