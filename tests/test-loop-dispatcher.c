@@ -579,6 +579,7 @@ cancel_and_pause (ParAttempt  *attempt,
   Fixture *fixture = user_data;
 
   par_requests_set_paused (fixture->requests, TRUE);
+  par_requests_set_concurrency (fixture->requests, 2);
   cancel_and_return_later (attempt, user_data, error);
 }
 
@@ -590,7 +591,7 @@ slot_is_waited_for_when_it_becomes_the_last (Fixture       *fixture,
 
   g_test_summary ("So it does when the bound is lowered while it sleeps.");
 
-  par_requests_set_concurrency (fixture->requests, 2);
+  par_requests_set_concurrency (fixture->requests, 1);
   add_async (fixture, cancel_and_pause);
   par_requests_add_thread (fixture->requests, succeed, NULL, NULL);
   thread = g_thread_new ("slot", take_slot, fixture->requests);
