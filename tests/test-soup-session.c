@@ -761,7 +761,6 @@ session_of_the_program_is_used_by_the_owner (Fixture       *fixture,
 {
   g_autoptr(SoupSession) session = soup_session_new ();
   g_autoptr(SoupSessionFeature) jar = SOUP_SESSION_FEATURE (soup_cookie_jar_new ());
-  g_autofree char *text = NULL;
   g_autofree char *agent = NULL;
 
   g_test_summary ("A session that the program has set up is used as it is, in the owner's thread.");
