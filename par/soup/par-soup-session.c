@@ -596,6 +596,7 @@ par_soup_session_send (ParSoupSession *self,
                        ParRequests    *requests,
                        ParSoupRequest *request)
 {
+  g_autoptr(ParLimiter) limiter = NULL;
   guint64 index;
 
   g_return_val_if_fail (PAR_SOUP_IS_SESSION (self), -1);
@@ -603,7 +604,8 @@ par_soup_session_send (ParSoupSession *self,
   g_return_val_if_fail (PAR_SOUP_IS_REQUEST (request), -1);
 
   par_soup_request_set_session (request, self);
-  if (par_requests_get_limiter (requests) == NULL && !has_several_hosts (request))
+  limiter = par_requests_get_limiter (requests);
+  if (limiter == NULL && !has_several_hosts (request))
     par_requests_set_limiter (requests, self->limiter);
   index = par_requests_add (requests, PAR_REQUEST (request));
 
