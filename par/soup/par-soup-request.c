@@ -29,7 +29,7 @@
  * | none, or a body that was cut short | failure, which another attempt may mend |
  *
  * An error names the method, the URI without what is secret in it, and where there is an answer
- * its status and the beginning of its text; see [error@Error].
+ * its status and the beginning of its text; see [error@ParSoup.Error].
  *
  * `POST` and `PATCH` are not idempotent, so they get one attempt, unless
  * [property@Par.Request:idempotent] is set. [property@Par.Request:key] is the host and the port.
@@ -473,7 +473,7 @@ par_soup_request_class_init (ParSoupRequestClass *klass)
    *
    * How many bytes the body of an answer may have, uncompressed; 0 for any.
    *
-   * If it has more, the attempt fails with [TOO_LARGE][error@Error.TOO_LARGE] as soon as that is
+   * If it has more, the attempt fails with [TOO_LARGE][error@ParSoup.Error.TOO_LARGE] as soon as that is
    * known, and the connection is closed.
    *
    * Since: 0.1
@@ -491,7 +491,7 @@ par_soup_request_class_init (ParSoupRequestClass *klass)
    * They are followed within an origin (scheme, host and port), and from `http` to `https` on the
    * same host, up to 20 of them. To another origin they are only followed with
    * [property@Request:cross-origins]; else the attempt fails with
-   * [REDIRECTED][error@Error.REDIRECTED].
+   * [REDIRECTED][error@ParSoup.Error.REDIRECTED].
    *
    * To any other origin, by `https` or not, neither a user and password go along, nor any header
    * that may be a credential, such as `Authorization` and `Cookie`: only those that say what is
