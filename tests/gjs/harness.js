@@ -67,6 +67,11 @@ export async function rejects(promise, what = 'a promise') {
     return fail(`${what} was kept`);
 }
 
+// How GLib complains of a property that is out of range.
+export const OUT_OF_RANGE = GLib.check_version(2, 76, 0) === null
+    ? GLib.LogLevelFlags.LEVEL_CRITICAL
+    : GLib.LogLevelFlags.LEVEL_WARNING;
+
 // Fails unless the body makes C print this and nothing else of its like.
 export function complains(domain, level, pattern, body) {
     GLib.test_expect_message(domain, level, pattern);

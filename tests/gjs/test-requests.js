@@ -6,14 +6,10 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Par from 'gi://Par?version=1';
 
-import {complains, equal, Gate, idle, matches, ok, rejects, run, test, throws, until, untilCancelled}
-    from './harness.js';
+import {complains, equal, Gate, idle, matches, ok, OUT_OF_RANGE, rejects, run, test, throws, until,
+    untilCancelled} from './harness.js';
 
 const {QUEUED, RUNNING, SUCCEEDED, CANCELLED} = Par.RequestState;
-
-const OUT_OF_RANGE_LEVEL = GLib.check_version(2, 76, 0) === null
-    ? GLib.LogLevelFlags.LEVEL_CRITICAL
-    : GLib.LogLevelFlags.LEVEL_WARNING;
 
 // name, default, another value, and one that is out of range
 const SETTINGS = [
@@ -83,7 +79,7 @@ for (const [name, initial, other, outOfRange] of SETTINGS) {
         for (const key of [name, camelCase(name), dashed])
             equal(new Par.Requests({[key]: other})[name], other, `${key} of the constructor`);
         if (outOfRange !== undefined) {
-            complains('GLib-GObject', OUT_OF_RANGE_LEVEL, '*out of range*', () => {
+            complains('GLib-GObject', OUT_OF_RANGE, '*out of range*', () => {
                 requests[name] = outOfRange;
             });
             equal(requests[name], initial);
