@@ -125,17 +125,32 @@ note_calls (ParScheduler *self,
   self->host.has_chores = TRUE;
 }
 
-/* A permit for requests of the key of @record has been given back: what was refused one may try
- * again. */
+/* Has what a limiter has refused of @key, or of none, try again. */
+static void
+unblock (ParScheduler *self,
+         const char   *key)
+{
+  self->is_blocked = FALSE;
+  par_queue_unpark (&self->thread_queue, key);
+  par_queue_unpark (&self->async_queue, key);
+}
+
+static void
+unblock_all (ParScheduler *self)
+{
+  self->is_blocked = FALSE;
+  par_queue_unpark_all (&self->thread_queue);
+  par_queue_unpark_all (&self->async_queue);
+}
+
+/* A permit for requests of the key of @record has been given back. */
 static void
 after_release (ParScheduler *self,
                ParLimiter   *limiter,
                ParRecord    *record)
 {
   note_calls (self, limiter);
-  self->is_blocked = FALSE;
-  par_queue_unpark (&self->thread_queue, get_key (record));
-  par_queue_unpark (&self->async_queue, get_key (record));
+  unblock (self, get_key (record));
 }
 
 /* Frees a turn, and gives back what it has. */
@@ -716,15 +731,6 @@ par_scheduler_wants_pull (ParScheduler *self,
 
   return may_pull (self)
          && (n_ahead <= get_ahead (self) / 2 || (pulling && n_ahead < get_ahead (self)));
-}
-
-/* Tries again what a limiter has refused, of one key or of all. */
-static void
-unblock (ParScheduler *self)
-{
-  self->is_blocked = FALSE;
-  par_queue_unpark_all (&self->thread_queue);
-  par_queue_unpark_all (&self->async_queue);
 }
 
 /* @attempt waits for others: if it has a permit of @limiter, they may have that meanwhile. */
@@ -1455,9 +1461,7 @@ par_scheduler_look_at_limiter (ParScheduler *self,
     self->is_called = TRUE;
   else
     g_hash_table_add (self->called_keys, g_strdup (key));
-  self->is_blocked = FALSE;
-  par_queue_unpark (&self->thread_queue, key);
-  par_queue_unpark (&self->async_queue, key);
+  unblock (self, key);
   while (par_queue_count_waiting (&self->async_queue) > 0 && par_scheduler_has_async_work (self)
          && hand_over (self, now_us))
     ;
@@ -1648,7 +1652,7 @@ ring (ParScheduler *self,
 
     case PAR_ALARM_LIMITER:
       self->limiter_alarm = NULL;
-      unblock (self);
+      unblock_all (self);
       par_alarm_remove (alarm);
       break;
 
