@@ -113,7 +113,7 @@ pull_more (ParDriver *self,
       more = pull->function (self->requests, pull->user_data, &error) && error == NULL;
       par_engine_end_pull (self->engine, pull == self->pull);
       again = TRUE;
-      if (until_us > 0 && par_clock_now (self->engine->scheduler.clock) >= until_us)
+      if (until_us > 0 && par_engine_now (self->engine) >= until_us)
         break;
     }
   self->called = NULL;
@@ -174,8 +174,7 @@ source_dispatch (GSource     *source,
     self->thread = g_thread_self ();
   if (self->pulled)
     max_settled = is_fetching (self) ? 1 : 0;
-  more = look (self, max_settled,
-               par_clock_now (self->engine->scheduler.clock) + FLOOD_TIME_US, &is_over);
+  more = look (self, max_settled, par_engine_now (self->engine) + FLOOD_TIME_US, &is_over);
   if (self->blocking)
     self->is_over |= is_over;
   else if (is_over)
@@ -408,7 +407,7 @@ begin_run (ParDriver    *self,
   self->publisher.keep_fetched = FALSE;
   self->client->started_run (self->requests);
 
-  self->run = par_run_new (&settings, cancellable, par_clock_now (self->engine->scheduler.clock));
+  self->run = par_run_new (&settings, cancellable, par_engine_now (self->engine));
   par_publisher_want_starts (&self->publisher);
   par_engine_begin (self->engine, self->run);
   self->cancelled_handler = watch_cancellable (self, cancellable);

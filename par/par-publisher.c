@@ -381,8 +381,7 @@ par_publisher_dispatch (ParPublisher *self,
       tell_settled (self, news->settled[i], news->records[i], news->is_out[i]);
       if (self->starts->len > 0)
         tell_starts (self);
-      if (until_us > 0 && self->n_done % 16 == 0
-          && par_clock_now (self->engine->scheduler.clock) >= until_us)
+      if (until_us > 0 && self->n_done % 16 == 0 && par_engine_now (self->engine) >= until_us)
         break;
     }
 

@@ -123,4 +123,11 @@ void       par_engine_end_dispatch    (ParEngine             *self,
 void       par_engine_end_publish     (ParEngine             *self);
 gboolean   par_engine_is_owner        (ParEngine             *self);
 
+/* The time by the clock of the engine, which tests may move. */
+static inline gint64
+par_engine_now (ParEngine *self)
+{
+  return par_clock_now (self->scheduler.clock);
+}
+
 G_END_DECLS

@@ -192,12 +192,11 @@ start_and_unlock (ParEngine *self)
   guint n_workers;
 
   if (G_UNLIKELY (par_scheduler_is_called (&self->scheduler)))
-    par_scheduler_pass_turn (&self->scheduler, par_clock_now (self->scheduler.clock));
+    par_scheduler_pass_turn (&self->scheduler, par_engine_now (self));
   has_chores = self->scheduler.host.has_chores;
   self->scheduler.host.has_chores = FALSE;
-  if (par_scheduler_has_async_work (&self->scheduler))
-    par_scheduler_wake (&self->scheduler, TRUE);
-  if (G_UNLIKELY (par_scheduler_waits_for_async (&self->scheduler)))
+  if (par_scheduler_has_async_work (&self->scheduler)
+      || par_scheduler_waits_for_async (&self->scheduler))
     par_scheduler_wake (&self->scheduler, TRUE);
   n_workers = par_thread_dispatcher_ask (&self->threads);
 
@@ -215,7 +214,7 @@ cancel_request (ParHost *host,
   ParEngine *self = engine_of (host);
 
   par_host_lock (host);
-  par_scheduler_cancel (&self->scheduler, index, par_clock_now (self->scheduler.clock));
+  par_scheduler_cancel (&self->scheduler, index, par_engine_now (self));
   start_and_unlock (self);
 }
 
@@ -234,7 +233,7 @@ attempt_returned (ParHost  *host,
       return;
     }
 
-  par_scheduler_end (host, attempt, par_clock_now (self->scheduler.clock));
+  par_scheduler_end (host, attempt, par_engine_now (self));
   attempt->ended = TRUE;
   start_and_unlock (self);
 }
@@ -247,7 +246,7 @@ lend (ParHost  *host,
       gpointer  limiter)
 {
   ParEngine *self = engine_of (host);
-  gint64 now_us = par_clock_now (self->scheduler.clock);
+  gint64 now_us = par_engine_now (self);
   gboolean lent;
 
   par_host_lock (host);
@@ -308,8 +307,7 @@ limiter_freed (ParHost    *host,
   ParEngine *self = engine_of (host);
 
   par_host_lock (host);
-  par_scheduler_look_at_limiter (&self->scheduler, limiter, key,
-                                 par_clock_now (self->scheduler.clock));
+  par_scheduler_look_at_limiter (&self->scheduler, limiter, key, par_engine_now (self));
   start_and_unlock (self);
 }
 
@@ -543,7 +541,7 @@ par_engine_release (ParEngine *self)
 void
 par_engine_cancel (ParEngine *self)
 {
-  gint64 now_us = par_clock_now (self->scheduler.clock);
+  gint64 now_us = par_engine_now (self);
 
   par_host_lock (host_of (self));
   par_scheduler_cancel_all (&self->scheduler, now_us);
@@ -608,7 +606,7 @@ par_engine_get_figures (ParEngine  *self,
   *figures = self->scheduler.figures;
   figures->n_attempts_running = self->scheduler.n_out;
   if (self->scheduler.run != NULL)
-    figures->elapsed_us = par_clock_now (self->scheduler.clock) - self->scheduler.run->started_us;
+    figures->elapsed_us = par_engine_now (self) - self->scheduler.run->started_us;
   par_host_unlock (host_of (self));
 }
 
@@ -626,7 +624,7 @@ par_engine_begin (ParEngine *self,
 void
 par_engine_finish (ParEngine *self)
 {
-  gint64 now_us = par_clock_now (self->scheduler.clock);
+  gint64 now_us = par_engine_now (self);
 
   par_host_lock (host_of (self));
   self->scheduler.figures.elapsed_us = now_us - self->scheduler.run->started_us;
@@ -677,7 +675,7 @@ par_engine_collect (ParEngine *self,
                     ParNews   *news,
                     guint      max_settled)
 {
-  gint64 now_us = par_clock_now (self->scheduler.clock);
+  gint64 now_us = par_engine_now (self);
 
   par_host_lock (host_of (self));
   par_scheduler_collect (&self->scheduler, news, max_settled, now_us);
@@ -704,7 +702,7 @@ is_nap_due (ParEngine *self)
 static gint64
 get_nap_end (ParEngine *self)
 {
-  gint64 nap_us = par_clock_now (self->scheduler.clock) + NAP_US;
+  gint64 nap_us = par_engine_now (self) + NAP_US;
   gint64 next_us = par_scheduler_get_next_time (&self->scheduler);
 
   return next_us == PAR_CLOCK_NEVER ? nap_us : MIN (nap_us, next_us);
