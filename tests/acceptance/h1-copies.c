@@ -3,19 +3,8 @@
 /* H1: one call in ten is slow. How many requests are still slow with one copy, two and three. */
 
 #include "acceptance.h"
-#include "backend.h"
 
 static Backend backend = { .kind = BACKEND_ONE_IN_TEN };
-
-static void
-serve (guint64   index,
-       guint     number,
-       gint64    since_us,
-       Reply    *reply,
-       gpointer  user_data)
-{
-  reply->latency_us = backend_get_latency (&backend, index, number);
-}
 
 /* Shares in percent, and how far off they may be; with three copies, the most there may be. */
 static const double shares[] = { 10, 1, 0 };
@@ -41,7 +30,7 @@ check (Acceptance     *acceptance,
        guint           concurrency,
        guint           redundancy)
 {
-  g_autoptr(Simulation) simulation = simulation_new (mode, serve, NULL);
+  g_autoptr(Simulation) simulation = simulation_new (mode, simulation_serve, &backend);
   ParRequests *requests = simulation_get_requests (simulation, 0);
   double tolerance = tolerances[redundancy - 1] * (acceptance->real ? 3 : 1);
   guint n_requests = acceptance->real ? 2000 : 20000;

@@ -4,7 +4,6 @@
  * after the other, so to keep all keys busy is to pass over those whose key is full. */
 
 #include "acceptance.h"
-#include "backend.h"
 
 #define N_RUNS 2
 #define N_KEYS 3
@@ -12,16 +11,6 @@
 #define LIMIT 6
 
 static Backend backend = { .kind = BACKEND_STEADY };
-
-static void
-serve (guint64   index,
-       guint     number,
-       gint64    since_us,
-       Reply    *reply,
-       gpointer  user_data)
-{
-  reply->latency_us = backend_get_latency (&backend, index, number);
-}
 
 typedef struct
 {
@@ -68,7 +57,7 @@ check (Acceptance     *acceptance,
   static const char *names[N_KEYS] = { "one", "two", "three" };
   g_autoptr(ParLimiter) limiter = g_object_new (PAR_TYPE_LIMITER,
                                                 "concurrency", LIMIT, "per-key", TRUE, NULL);
-  g_autoptr(Simulation) simulation = simulation_new (mode, serve, NULL);
+  g_autoptr(Simulation) simulation = simulation_new (mode, simulation_serve, &backend);
   Trace *trace = simulation_get_trace (simulation);
   KeyFigures keys[N_KEYS] = { { 0 } };
 

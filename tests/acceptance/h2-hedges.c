@@ -4,19 +4,8 @@
  * copies, at a tenth of the load. */
 
 #include "acceptance.h"
-#include "backend.h"
 
 static Backend backend = { .kind = BACKEND_ONE_IN_TEN };
-
-static void
-serve (guint64   index,
-       guint     number,
-       gint64    since_us,
-       Reply    *reply,
-       gpointer  user_data)
-{
-  reply->latency_us = backend_get_latency (&backend, index, number);
-}
 
 static void
 check (Acceptance     *acceptance,
@@ -25,7 +14,7 @@ check (Acceptance     *acceptance,
   g_autoptr(ParHedge) hedge = g_object_new (PAR_TYPE_HEDGE,
                                             "delay", 20, "max-hedges", 2, "max-extra-load", 9.0,
                                             NULL);
-  g_autoptr(Simulation) simulation = simulation_new (mode, serve, NULL);
+  g_autoptr(Simulation) simulation = simulation_new (mode, simulation_serve, &backend);
   ParRequests *requests = simulation_get_requests (simulation, 0);
   guint n_requests = acceptance->real ? 2000 : 20000;
   double tolerance = acceptance->real ? 0.03 : 0.01;

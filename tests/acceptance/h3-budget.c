@@ -4,19 +4,8 @@
  * a tenth of the load. The best published peer, scaled, has 170 ms, 594 ms and 0.089. */
 
 #include "acceptance.h"
-#include "backend.h"
 
 static Backend backend = { .kind = BACKEND_TAILED };
-
-static void
-serve (guint64   index,
-       guint     number,
-       gint64    since_us,
-       Reply    *reply,
-       gpointer  user_data)
-{
-  reply->latency_us = backend_get_latency (&backend, index, number);
-}
 
 int
 main (int   argc,
@@ -33,7 +22,7 @@ main (int   argc,
   acceptance_init (&acceptance, argc, argv, FALSE);
   backend.seed = acceptance.seed;
 
-  simulation = simulation_new (SIMULATION_CLOCK, serve, NULL);
+  simulation = simulation_new (SIMULATION_CLOCK, simulation_serve, &backend);
   requests = simulation_get_requests (simulation, 0);
   par_requests_set_concurrency (requests, 256);
   par_requests_set_hedge (requests, hedge);

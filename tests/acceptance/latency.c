@@ -4,22 +4,11 @@
  * table of comma-separated values, of which plot-latency.py makes the plot of the manual. */
 
 #include "acceptance.h"
-#include "backend.h"
 
 static const double percentiles[] =
   { 50, 60, 70, 75, 80, 85, 90, 92, 94, 95, 96, 97, 98, 98.5, 99, 99.3, 99.5, 99.7, 99.8, 99.9 };
 
 static Backend backend = { .kind = BACKEND_TAILED };
-
-static void
-serve (guint64   index,
-       guint     number,
-       gint64    since_us,
-       Reply    *reply,
-       gpointer  user_data)
-{
-  reply->latency_us = backend_get_latency (&backend, index, number);
-}
 
 static void
 measure (Acceptance *acceptance,
@@ -29,7 +18,7 @@ measure (Acceptance *acceptance,
 {
   g_autoptr(ParHedge) hedge = NULL;
   SimulationMode mode = acceptance->real ? SIMULATION_LOOP : SIMULATION_CLOCK;
-  g_autoptr(Simulation) simulation = simulation_new (mode, serve, NULL);
+  g_autoptr(Simulation) simulation = simulation_new (mode, simulation_serve, &backend);
   ParRequests *requests = simulation_get_requests (simulation, 0);
   Figures figures;
 

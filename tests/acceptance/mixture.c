@@ -5,7 +5,6 @@
  * test-trace.py has this run again and again, and compares what happened. */
 
 #include "acceptance.h"
-#include "backend.h"
 #include "par-retry-private.h"
 
 static Backend backend = { .kind = BACKEND_TAILED };
@@ -18,7 +17,7 @@ serve (guint64   index,
        Reply    *reply,
        gpointer  user_data)
 {
-  reply->latency_us = backend_get_latency (&backend, index, number);
+  simulation_serve (index, number, since_us, reply, &backend);
   /* One in ten attempts fails, sooner than it would have succeeded. */
   reply->fails = backend_get_latency (&failures, index, number) > 100000;
   if (reply->fails)

@@ -361,6 +361,16 @@ completed_cb (ParRequests *requests,
              par_request_get_index (request), EVENT_SETTLE, 0, par_request_get_state (request));
 }
 
+void
+simulation_serve (guint64   index,
+                  guint     number,
+                  gint64    since_us,
+                  Reply    *reply,
+                  gpointer  backend)
+{
+  reply->latency_us = backend_get_latency (backend, index, number);
+}
+
 Simulation *
 simulation_new (SimulationMode      mode,
                 SimulationServeFunc serve,

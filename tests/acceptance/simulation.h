@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "backend.h"
 #include "trace.h"
 
 G_BEGIN_DECLS
@@ -31,6 +32,13 @@ typedef void (*SimulationServeFunc) (guint64   index,
 
 /* One or more ParRequests whose calls take as long as a service says, and a trace of what they do. */
 typedef struct _Simulation Simulation;
+
+/* A service that takes as long as the Backend says that is its data. */
+void         simulation_serve        (guint64              index,
+                                      guint                number,
+                                      gint64               since_us,
+                                      Reply               *reply,
+                                      gpointer             backend);
 
 Simulation  *simulation_new          (SimulationMode       mode,
                                       SimulationServeFunc  serve,

@@ -23,25 +23,19 @@ do_nothing (ParAttempt  *attempt,
 }
 
 static gboolean
-add_thread (ParRequests  *requests,
-            gpointer      user_data,
-            GError      **error)
+add_one (ParRequests  *requests,
+         gpointer      is_async,
+         GError      **error)
 {
-  if (n_left > 0)
+  if (n_left == 0)
+    return FALSE;
+
+  if (GPOINTER_TO_INT (is_async))
+    par_requests_add_async (requests, do_nothing, NULL, NULL);
+  else
     par_requests_add_thread (requests, do_nothing, NULL, NULL);
 
-  return n_left > 0 && --n_left > 0;
-}
-
-static gboolean
-add_async (ParRequests  *requests,
-           gpointer      user_data,
-           GError      **error)
-{
-  if (n_left > 0)
-    par_requests_add_async (requests, do_nothing, NULL, NULL);
-
-  return n_left > 0 && --n_left > 0;
+  return --n_left > 0;
 }
 
 /* Runs them, and prints the memory and the time this took. */
@@ -56,7 +50,7 @@ run (gboolean is_async)
 
   par_requests_set_concurrency (requests, 64);
   par_requests_set_keep_completed (requests, FALSE);
-  par_requests_set_source (requests, is_async ? add_async : add_thread, NULL, NULL);
+  par_requests_set_source (requests, add_one, GINT_TO_POINTER (is_async), NULL);
   par_requests_do (requests, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (par_requests_get_n_succeeded (requests), ==, n_requests);
