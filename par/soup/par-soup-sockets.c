@@ -4,6 +4,8 @@
 
 #include "par-soup-sockets-private.h"
 
+#include <sys/socket.h>
+
 /* libsoup shows the socket of a connection only while that is made, and of a message that is sent
  * later no more than the connection's number. So each session has a table of them. */
 
@@ -60,6 +62,16 @@ par_soup_sockets_note (SoupSession *session,
   g_mutex_unlock (&lock);
 }
 
+/* Has the peer told with the end that this has been the end. Else, if it has filled all the room
+ * there was, it asks for more, and the system says for a minute that there is none. */
+static void
+set_abortive (GSocket *socket)
+{
+  struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+
+  setsockopt (g_socket_get_fd (socket), SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 /* Ends the connection of @message, so that whoever reads from it comes to an end too. */
 void
 par_soup_sockets_shut_down (SoupSession *session,
@@ -72,6 +84,9 @@ par_soup_sockets_shut_down (SoupSession *session,
   g_set_object (&socket, g_hash_table_lookup (ensure_table (session), &id));
   g_mutex_unlock (&lock);
 
-  if (socket != NULL)
-    g_socket_shutdown (socket, TRUE, TRUE, NULL);
+  if (socket == NULL)
+    return;
+
+  set_abortive (socket);
+  g_socket_shutdown (socket, TRUE, TRUE, NULL);
 }
