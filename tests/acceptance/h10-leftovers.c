@@ -17,6 +17,16 @@
 #define N_FIRST_RUNS 3
 #define FLAT 2
 
+/* Whether resident memory is that of the program. What the thread sanitizer remembers of each
+ * address comes and goes, 170 to 210 MB after one run or another. */
+#define MEMORY_TELLS TRUE
+#ifdef __has_feature
+# if __has_feature (thread_sanitizer)
+#  undef MEMORY_TELLS
+#  define MEMORY_TELLS FALSE
+# endif
+#endif
+
 /* Long enough for all copies to have started, in real time too. */
 #define WIN_US (2 * G_USEC_PER_SEC)
 
@@ -95,8 +105,11 @@ main (int   argc,
   if (!acceptance.real)
     run (&acceptance, mode, N_RUNS + 1, N_REQUESTS);
 
-  acceptance_title (&acceptance, mode, "H10: memory, in megabytes");
-  acceptance_between (&acceptance, "after ten runs", last_mb, 0, first_mb * (1 + FLAT / 100.0));
+  if (MEMORY_TELLS)
+    {
+      acceptance_title (&acceptance, mode, "H10: memory, in megabytes");
+      acceptance_between (&acceptance, "after ten runs", last_mb, 0, first_mb * (1 + FLAT / 100.0));
+    }
 
   return acceptance_end (&acceptance);
 }
