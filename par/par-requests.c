@@ -509,6 +509,18 @@ par_requests_set_property (GObject      *object,
     }
 }
 
+/* Whoever disposes of requests that are in a run, as a language may have to when it ends, ends it
+ * at once, from any thread. */
+static void
+par_requests_dispose (GObject *object)
+{
+  ParRequests *self = PAR_REQUESTS (object);
+
+  par_engine_stop (self->engine);
+
+  G_OBJECT_CLASS (par_requests_parent_class)->dispose (object);
+}
+
 static void
 par_requests_finalize (GObject *object)
 {
@@ -532,6 +544,7 @@ par_requests_class_init (ParRequestsClass *klass)
 
   object_class->get_property = par_requests_get_property;
   object_class->set_property = par_requests_set_property;
+  object_class->dispose = par_requests_dispose;
   object_class->finalize = par_requests_finalize;
 
   /**

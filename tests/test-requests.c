@@ -748,6 +748,42 @@ next_can_be_left (Fixture       *fixture,
   gate_wait_passed (&fixture->gate, 2);
 }
 
+static gpointer
+dispose_thread (gpointer requests)
+{
+  g_object_run_dispose (requests);
+
+  return NULL;
+}
+
+static void
+dispose_ends_the_run (Fixture       *fixture,
+                      gconstpointer  data)
+{
+  g_autoptr(ParRequest) first = NULL;
+  ParRequest *request;
+  guint n_cancelled = 0;
+
+  g_test_summary ("Functions hear of it before the owner does, which may never look again.");
+
+  par_requests_set_concurrency (fixture->requests, 2);
+  add_many (fixture, 1, succeed);
+  add_many (fixture, 10000, pass_gate);
+  first = par_requests_next (fixture->requests, NULL, NULL);
+  gate_wait_arrived (&fixture->gate, 2);
+  g_thread_join (g_thread_new ("disposer", dispose_thread, fixture->requests));
+  gate_wait_passed (&fixture->gate, 2);
+
+  while ((request = par_requests_next (fixture->requests, NULL, &fixture->error)) != NULL)
+    {
+      n_cancelled += par_request_get_state (request) == PAR_REQUEST_STATE_CANCELLED;
+      g_object_unref (request);
+    }
+  g_assert_cmpuint (n_cancelled, ==, 10000);
+  g_assert_error (fixture->error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (fixture->gate.n_arrived, ==, 2);
+}
+
 static void
 next_is_cancelled (Fixture       *fixture,
                    gconstpointer  data)
@@ -979,6 +1015,7 @@ main (int   argc,
   add ("next-gives-all-in-order", next_gives_all_in_order);
   add ("next-ends-with-the-error", next_ends_with_the_error);
   add ("next-can-be-left", next_can_be_left);
+  add ("dispose-ends-the-run", dispose_ends_the_run);
   add ("next-is-cancelled", next_is_cancelled);
   add ("next-async-gives-all", next_async_gives_all);
   add ("next-during-do-async", next_during_do_async);

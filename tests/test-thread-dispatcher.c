@@ -429,6 +429,24 @@ surrounded_worker_stays_for_more (Fixture       *fixture,
 }
 
 static void
+surrounded_worker_leaves_disposed_requests (Fixture       *fixture,
+                                            gconstpointer  data)
+{
+  g_test_summary ("It does not stay for more, though more may come.");
+
+  n_workers = 0;
+  par_requests_set_worker_func (fixture->requests, work_in_surrounding, fixture, NULL);
+  for (guint round = 0; round < 100; round++)
+    {
+      g_object_run_dispose (G_OBJECT (fixture->requests));
+      par_requests_add_thread (fixture->requests, look_around, fixture, NULL);
+      g_assert_true (par_requests_do (fixture->requests, NULL, &fixture->error));
+      g_assert_no_error (fixture->error);
+    }
+  g_assert_cmpint (g_atomic_int_get (&n_workers), ==, 100);
+}
+
+static void
 worker_func_need_not_work (Fixture       *fixture,
                            gconstpointer  data)
 {
@@ -516,6 +534,8 @@ main (int   argc,
   add ("fails-with-no-thread-at-all/later-pool", 1, fails_with_no_thread_at_all);
   add ("worker-func-surrounds-attempts", 0, worker_func_surrounds_attempts);
   add ("surrounded-worker-stays-for-more", 0, surrounded_worker_stays_for_more);
+  add ("surrounded-worker-leaves-disposed-requests", 0,
+       surrounded_worker_leaves_disposed_requests);
   add ("worker-func-need-not-work", 0, worker_func_need_not_work);
   add ("worker-func-lives-while-it-is-used", 0, worker_func_lives_while_it_is_used);
   add ("worker-func-outlives-the-requests", 0, worker_func_outlives_the_requests);

@@ -67,6 +67,7 @@ gboolean   par_engine_set_paused      (ParEngine             *self,
 void       par_engine_hold            (ParEngine             *self);
 gboolean   par_engine_release         (ParEngine             *self);
 void       par_engine_cancel          (ParEngine             *self);
+void       par_engine_stop            (ParEngine             *self);
 gboolean   par_engine_defer           (ParEngine             *self,
                                        guint                  bit);
 void       par_engine_break           (ParEngine             *self,

@@ -548,6 +548,28 @@ par_engine_cancel (ParEngine *self)
   par_host_unlock (host_of (self));
 }
 
+/* Ends the run that is on, if it is, and tells its attempts at once: from any thread, though the
+ * owner may never look again. */
+void
+par_engine_stop (ParEngine *self)
+{
+  ParMailbox *mailbox = &self->scheduler.mailbox;
+  g_autoptr(GPtrArray) cancellables = g_ptr_array_new_with_free_func (g_object_unref);
+
+  par_host_lock (host_of (self));
+  par_thread_dispatcher_dismiss (&self->threads);
+  if (self->scheduler.run != NULL)
+    {
+      par_scheduler_stop (&self->scheduler, par_engine_now (self));
+      g_ptr_array_extend_and_steal (cancellables, g_steal_pointer (&mailbox->cancellables));
+      mailbox->cancellables = g_ptr_array_new_with_free_func (g_object_unref);
+    }
+  start_and_unlock (self);
+
+  for (guint i = 0; i < cancellables->len; i++)
+    g_cancellable_cancel (g_ptr_array_index (cancellables, i));
+}
+
 /* Notes that a property was set, and returns FALSE if the caller is the owner, who may tell so
  * at once. */
 gboolean

@@ -139,6 +139,8 @@ void      par_scheduler_cancel                (ParScheduler       *self,
                                                gint64              now_us);
 void      par_scheduler_cancel_all            (ParScheduler       *self,
                                                gint64              now_us);
+void      par_scheduler_stop                  (ParScheduler       *self,
+                                               gint64              now_us);
 void      par_scheduler_collect               (ParScheduler       *self,
                                                ParNews            *news,
                                                guint               max_settled,

@@ -1578,6 +1578,19 @@ sweep (ParScheduler *self,
     cancel_open (self, self->sweep_index++, reason, now_us);
 }
 
+/* Cancels what the run has out, now, and what is queued when the owner looks, if it ever does. */
+void
+par_scheduler_stop (ParScheduler *self,
+                    gint64        now_us)
+{
+  if (!has_open_requests (self))
+    return;
+
+  par_run_end (self->run, PAR_RUN_CAUSE_CANCELLED);
+  sweep (self, now_us);
+  par_scheduler_wake (self, TRUE);
+}
+
 /* A run may be over before all records have been looked at. */
 static gboolean
 is_sweeping (ParScheduler *self)

@@ -40,6 +40,7 @@ typedef struct
   guint64 n_ended;
   gboolean watching; /* one of the workers does */
   gconstpointer runner;  /* the one worker that works while calls are short */
+  gboolean dismissed;  /* nobody lingers */
   ParSurrounding *surrounding;
 } ParThreadDispatcher;
 
@@ -56,5 +57,6 @@ void     par_thread_dispatcher_surround (ParThreadDispatcher        *self,
                                          gpointer                    user_data,
                                          GDestroyNotify              destroy);
 gboolean par_thread_dispatcher_work     (void);
+void     par_thread_dispatcher_dismiss  (ParThreadDispatcher        *self);
 
 G_END_DECLS

@@ -285,7 +285,7 @@ linger (ParThreadDispatcher *self,
   surrounding->n_lingering++;
   while (surrounding->n_invited == 0)
     {
-      if (self->surrounding != surrounding
+      if (self->dismissed || self->surrounding != surrounding
           || !g_cond_wait_until (&surrounding->invitation, &self->host->lock, until_us))
         break;
     }
@@ -399,6 +399,15 @@ par_thread_dispatcher_surround (ParThreadDispatcher  *self,
       unuse_surrounding (self, old);
     }
   par_dispatcher_unlock (self->host, self->client);
+}
+
+/* Has workers that linger leave, and others not linger any more, with the host's lock held. */
+void
+par_thread_dispatcher_dismiss (ParThreadDispatcher *self)
+{
+  self->dismissed = TRUE;
+  if (self->surrounding != NULL)
+    g_cond_broadcast (&self->surrounding->invitation);
 }
 
 static gpointer
