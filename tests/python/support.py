@@ -53,6 +53,13 @@ class Gate:
                 raise TimeoutError('nobody has opened the gate')
         return value
 
+    def listen(self):
+        """Connects to the cancellable over and over, until the attempt is cancelled."""
+        self.arrive()
+        cancellable = Par.current_attempt().get_cancellable()
+        while not cancellable.is_cancelled():
+            cancellable.disconnect(cancellable.connect(self.look))
+
     def look(self, *_):
         with self.condition:
             self.condition.notify_all()

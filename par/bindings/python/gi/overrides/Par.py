@@ -3,6 +3,7 @@
 
 # The functions of signal itself make an Enum of what they take and give, which takes 3 us each.
 import _signal
+import atexit
 import contextvars
 import functools
 import inspect
@@ -27,10 +28,13 @@ __all__ = ['Attempt', 'Request', 'Requests', 'current_attempt']
 # that has raised it, or 0 for the source of the requests.
 _EXCEPTION = 'par-python-exception-quark'
 
+# How many seconds the end of the interpreter waits for functions that have a cancellable.
+_LONGEST_END = 1
 
 _return_value = Par.Attempt.return_value
 _return_error = Par.Attempt.return_error
 _return_fatal_error = Par.Attempt.return_fatal_error
+_get_cancellable = Par.Attempt.get_cancellable
 _get_value = Par.Request.get_value
 _new_thread = Par.Request.new_thread
 _new_async = Par.Request.new_async
@@ -47,6 +51,8 @@ _do_finish = Par.Requests.do_finish
 _next = Par.Requests.next
 _next_finish = Par.Requests.next_finish
 
+_run_dispose = get_introspection_module('GObject').Object.run_dispose
+
 _current_attempt = contextvars.ContextVar('par-attempt')
 
 
@@ -56,6 +62,67 @@ def current_attempt():
     if attempt is None:
         raise RuntimeError('there is no attempt here: call this in the function of a request')
     return attempt
+
+
+class _Workers:
+    """The threads that call functions of requests, for which the end of the interpreter waits.
+
+    While it ends, it ends each thread that wants to go on in Python, wherever that is. One whose
+    function has a cancellable may be inside GLib's lock of all cancellables, for which whoever
+    cancels one after that waits for ever. So those are cancelled before, and waited for. How long
+    the others take nobody knows: they are left behind, as daemon threads are.
+    """
+
+    def __init__(self):
+        # By thread: a weak reference to the requests it works for.
+        self.requests = {}
+        # The threads whose functions have asked for a cancellable.
+        self.listeners = set()
+        self.changed = threading.Condition()
+        self.is_over = False
+
+    def work(self, requests):
+        thread = threading.get_ident()
+        self.requests[thread] = requests
+        try:
+            _work()
+        finally:
+            with self.changed:
+                del self.requests[thread]
+                self.listeners.discard(thread)
+                self.changed.notify_all()
+
+    def listen(self):
+        """Notes that the worker which calls this, if it is one, is given a cancellable."""
+        thread = threading.get_ident()
+        if thread in self.listeners or thread not in self.requests:
+            return
+        with self.changed:
+            if self.is_over:
+                raise RuntimeError('the interpreter ends, and this attempt with it')
+            self.listeners.add(thread)
+
+    def end(self):
+        try:
+            with self.changed:
+                self.is_over = True
+            for reference in list(self.requests.values()):
+                # After the first of its workers it has no weak references.
+                if (requests := reference()) is not None:
+                    # This ends their run, and has workers leave that have nothing to do.
+                    _run_dispose(requests)
+            with self.changed:
+                self.changed.wait_for(lambda: not self.listeners, _LONGEST_END)
+        except (KeyboardInterrupt, SystemExit):
+            # Of a signal handler: somebody does not want to wait.
+            pass
+
+
+_workers = _Workers()
+# After the threads that the interpreter waits for, which may run requests until then.
+atexit.register(_workers.end)
+# The child has no workers.
+os.register_at_fork(after_in_child=_workers.__init__)
 
 
 class _Result:
@@ -256,6 +323,10 @@ def _check_function(function):
 
 
 class Attempt(Par.Attempt):
+    def get_cancellable(self):
+        _workers.listen()
+        return _get_cancellable(self)
+
     def return_value(self, value=None):
         """Ends the attempt with success, and any object. A GObject.Value stays what it is."""
         _return_value(self, value if isinstance(value, GObject.Value) else _Result(value))
@@ -475,7 +546,12 @@ class _Wait:
         try:
             if threading.get_ident() == threading.main_thread().ident:
                 return self.call_and_listen(function)
-            return function(self.requests, self.cancellable)
+            try:
+                return function(self.requests, self.cancellable)
+            finally:
+                if _workers.is_over:
+                    # It is a daemon thread, and ends unheard as others do.
+                    raise SystemExit
         finally:
             if token:
                 _loop_is_blocked.reset(token)
@@ -556,14 +632,16 @@ def _fetch(wait):
                     yield request
                 del request
     finally:
-        if not is_over:
-            wait.cancel()
-            try:
-                wait.call(_do)
-            except GLib.Error:
-                # It was cancelled. Or it is a run of do_async(), which goes on.
-                pass
-        wait.close()
+        # While the interpreter ends hardly anything works, and the run has been ended before.
+        if not sys.is_finalizing():
+            if not is_over:
+                wait.cancel()
+                try:
+                    wait.call(_do)
+                except GLib.Error:
+                    # It was cancelled. Or it is a run of do_async(), which goes on.
+                    pass
+            wait.close()
 
 
 def _fetch_in_order(requests, function, arguments, n_ahead):
@@ -613,7 +691,7 @@ class Requests(Par.Requests):
         if retry_on is not None:
             self.retry_on = retry_on
         # Else every call of a function would make a thread state, and destroy it.
-        _set_worker_func(self, _work)
+        _set_worker_func(self, _workers.work, self.weak_ref())
         # One callback for all: PyGObject 3.42 loses 126 bytes with each.
         _set_function(self, _run)
 
