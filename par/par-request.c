@@ -459,8 +459,12 @@ par_request_can_start (ParRequest *self)
 {
   ParRequestClass *klass = PAR_REQUEST_GET_CLASS (self);
 
-  return klass->start != par_request_real_start ? klass->start != NULL
-                                                : get_private (self)->is_async;
+  if (klass->start == par_request_real_start)
+    return get_private (self)->is_async;
+  if (klass->is_async != NULL && klass->run != par_request_real_run)
+    return klass->is_async (self);
+
+  return klass->start != NULL;
 }
 
 /* Whether there is anything to call for an attempt in a worker. */

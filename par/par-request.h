@@ -24,8 +24,10 @@ G_DECLARE_DERIVABLE_TYPE (ParRequest, par_request, PAR, REQUEST, GObject)
  * @run: makes one attempt **in a worker thread**, as a [callback@RequestFunc] does
  * @start: starts one attempt in the owner context, as the function of
  *   [method@Requests.add_async] does
+ * @is_async: whether @start is called, not @run
  *
- * The class of a request, which has one of the two; if it has both, @start is called.
+ * The class of a request, which has @run or @start; of a class that has both, @start is called
+ * unless @is_async says otherwise.
  *
  * Since: 0.1
  */
@@ -61,6 +63,20 @@ struct _ParRequestClass
                  ParAttempt  *attempt,
                  GError     **error);
 
+  /**
+   * ParRequestClass::is_async:
+   * @self: a request of a class that has both `run` and `start`
+   *
+   * Tells which of the two makes the attempts at this request.
+   *
+   * It is asked once, when the request is added, in the thread that adds it.
+   *
+   * Returns: whether it is `start`
+   *
+   * Since: 0.1
+   */
+  gboolean (*is_async) (ParRequest *self);
+
   /*< private >*/
 
   /**
@@ -71,7 +87,7 @@ struct _ParRequestClass
    */
   void (*settled) (ParRequest *self);
 
-  gpointer padding[8];
+  gpointer padding[7];
 };
 
 PAR_AVAILABLE_IN_ALL

@@ -61,6 +61,50 @@ test_empty_request_init (TestEmptyRequest *self)
 {
 }
 
+/* One that is run or started as it says, and returns which thread that was in. */
+#define TEST_TYPE_EITHER_REQUEST (test_either_request_get_type ())
+G_DECLARE_FINAL_TYPE (TestEitherRequest, test_either_request, TEST, EITHER_REQUEST, ParRequest)
+
+struct _TestEitherRequest
+{
+  ParRequest parent_instance;
+  gboolean is_async;
+  guint n_asked;
+};
+
+G_DEFINE_FINAL_TYPE (TestEitherRequest, test_either_request, PAR_TYPE_REQUEST)
+
+static void
+return_thread (ParRequest  *request,
+               ParAttempt  *attempt,
+               GError     **error)
+{
+  par_attempt_return_pointer (attempt, g_thread_self (), NULL);
+}
+
+static gboolean
+test_either_request_is_async (ParRequest *request)
+{
+  TestEitherRequest *self = TEST_EITHER_REQUEST (request);
+
+  self->n_asked++;
+
+  return self->is_async;
+}
+
+static void
+test_either_request_class_init (TestEitherRequestClass *klass)
+{
+  PAR_REQUEST_CLASS (klass)->run = return_thread;
+  PAR_REQUEST_CLASS (klass)->start = return_thread;
+  PAR_REQUEST_CLASS (klass)->is_async = test_either_request_is_async;
+}
+
+static void
+test_either_request_init (TestEitherRequest *self)
+{
+}
+
 typedef struct
 {
   ParRequests *requests;
@@ -178,6 +222,37 @@ request_never_added_is_freed (Fixture       *fixture,
 
   g_assert_finalize_object (request);
   g_assert_cmpint (fixture->n_destroyed, ==, 1);
+}
+
+static void
+class_may_have_both (Fixture       *fixture,
+                     gconstpointer  data)
+{
+  TestEitherRequest *requests[2];
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("A class that can be run and started is asked once, when a request is added.");
+
+  par_requests_set_redundancy (fixture->requests, 2);
+  for (guint i = 0; i < 2; i++)
+    {
+      requests[i] = g_object_new (TEST_TYPE_EITHER_REQUEST, NULL);
+      requests[i]->is_async = i == 1;
+      par_requests_add (fixture->requests, PAR_REQUEST (requests[i]));
+      requests[i]->is_async = FALSE;
+      g_assert_cmpuint (requests[i]->n_asked, ==, 1);
+    }
+  par_requests_do (fixture->requests, NULL, &error);
+  g_assert_no_error (error);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      const GValue *thread = par_request_get_value (PAR_REQUEST (requests[i]));
+
+      g_assert_true ((g_value_get_pointer (thread) == g_thread_self ()) == (i == 1));
+      g_assert_cmpuint (requests[i]->n_asked, ==, 1);
+      g_object_unref (requests[i]);
+    }
 }
 
 static void
@@ -863,6 +938,7 @@ main (int   argc,
   add ("subclass-is-kept-by-its-requests", subclass_is_kept_by_its_requests);
   add ("function-request-runs", function_request_runs);
   add ("request-never-added-is-freed", request_never_added_is_freed);
+  add ("class-may-have-both", class_may_have_both);
   add ("nothing-to-run-is-refused", nothing_to_run_is_refused);
   add ("added-twice-is-refused", added_twice_is_refused);
   add ("added-to-two-is-refused", added_to_two_is_refused);

@@ -491,6 +491,22 @@ class BareTest(TestCase):
         self.assertEqual([type(request.exception) for request in self.requests],
                          [type(None), ValueError, ValueError, SystemExit])
 
+    def test_subclasses_may_run_or_start(self):
+        class Either(Par.Request):
+            def do_is_async(self):
+                return self.props.label == 'start'
+
+            def do_run(self, attempt):
+                attempt.return_value(threading.current_thread())
+
+            do_start = do_run
+
+        self.requests.add(Either(label='run'))
+        self.requests.add(Either(label='start'))
+        self.requests.do()
+        self.assertEqual([request.result() is threading.main_thread() for request in self.requests],
+                         [False, True])
+
     def test_async_functions_end_later_and_from_any_thread(self):
         def end_later(attempt, threads):
             self.assertIs(threading.current_thread(), threading.main_thread())

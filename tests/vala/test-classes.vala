@@ -41,6 +41,27 @@ class LateGreeting : Request {
     }
 }
 
+/* Either, by what it is told. */
+class EitherGreeting : Request {
+    public bool starts { get; construct; }
+
+    public EitherGreeting (bool starts) {
+        Object (starts: starts);
+    }
+
+    public override bool is_async () {
+        return starts;
+    }
+
+    public override void run (Attempt attempt) throws Error {
+        attempt.return_string ("run");
+    }
+
+    public override void start (Attempt attempt) throws Error {
+        attempt.return_string ("started");
+    }
+}
+
 /* Expects that some requests fail. */
 void do_all (Requests requests) {
     try {
@@ -152,6 +173,16 @@ void attempts_know_what_they_are () {
     assert_cmpuint (n_seen, EQ, 2);
 }
 
+void classes_may_do_both () {
+    var requests = new Requests ();
+
+    requests.add (new EitherGreeting (false));
+    requests.add (new EitherGreeting (true));
+    do_all (requests);
+    assert_cmpstr (requests.get_request (0).get_value ().get_string (), EQ, "run");
+    assert_cmpstr (requests.get_request (1).get_value ().get_string (), EQ, "started");
+}
+
 void ended_attempts_let_go () {
     var requests = new Requests ();
     Attempt? kept = null;
@@ -169,6 +200,7 @@ int main (string[] args) {
     Test.init (ref args);
 
     Test.add_func ("/par/vala/classes-run-or-start", classes_run_or_start);
+    Test.add_func ("/par/vala/classes-may-do-both", classes_may_do_both);
     Test.add_func ("/par/vala/more-urgent-ones-go-first", more_urgent_ones_go_first);
     Test.add_func ("/par/vala/requests-are-prepared", requests_are_prepared);
     Test.add_func ("/par/vala/one-request-is-cancelled", one_request_is_cancelled);
