@@ -212,12 +212,23 @@ interrupt_cb (gpointer cancellable)
   return G_SOURCE_CONTINUE;
 }
 
+/* What has failed was told when it did. */
+static void
+over_cb (GObject      *requests,
+         GAsyncResult *result,
+         gpointer      loop)
+{
+  par_requests_do_finish (PAR_REQUESTS (requests), result, NULL);
+  g_main_loop_quit (loop);
+}
+
 static gboolean
 run (Fetch       *self,
      const char **lists,
      GError     **error)
 {
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr(ParSoupSession) session = NULL;
   g_autoptr(ParRequests) requests = NULL;
 
@@ -233,8 +244,8 @@ run (Fetch       *self,
   if (self->has_terminal)
     g_timeout_add (100, show_progress_cb, self);
 
-  /* What has failed was told when it did. */
-  par_requests_do (requests, cancellable, NULL);
+  par_requests_do_async (requests, cancellable, over_cb, loop);
+  g_main_loop_run (loop);
 
   if (self->has_terminal)
     {

@@ -20,6 +20,7 @@ typedef struct
   GSocket *socket;
   GDataInputStream *in;
   GOutputStream *out;
+  guint n_requests;
 
   char *method;
   char *path;
@@ -97,6 +98,14 @@ static void
 answer_ok (Client *client)
 {
   send_answer (client, "200 OK", "Content-Type: application/json\r\n", "{\"answer\": 42}");
+}
+
+/* No more than once by one connection, as of a service that has just closed those that were idle. */
+static void
+answer_first (Client *client)
+{
+  if (client->n_requests == 1)
+    answer_ok (client);
 }
 
 /* What came, header by header, with the body. */
@@ -369,6 +378,7 @@ send_stats (Client *client)
 
 static const Behaviour behaviours[] = {
   { "/ok", answer_ok },
+  { "/first", answer_first },
   { "/echo", answer_echo },
   { "/status", answer_status },
   { "/slow", answer_slowly },
@@ -517,6 +527,7 @@ run_cb (GThreadedSocketService *service,
 
   while (more && read_request (&client))
     {
+      client.n_requests++;
       g_atomic_int_inc (&n_requests);
       note_peak (g_atomic_int_add (&n_answering, 1) + 1);
       answer (&client);

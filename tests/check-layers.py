@@ -56,7 +56,6 @@ TESTED_BY = {  # files without a test of their own name
     'soup/soup-request': 'soup-session',
     'soup/soup-error': 'soup-session',
     'soup/soup-response': 'soup-session',
-    'soup/soup-sockets': 'soup-job',
 }
 
 root = pathlib.Path(sys.argv[1])

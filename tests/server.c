@@ -458,7 +458,8 @@ count_sockets (void)
   return n;
 }
 
-static guint
+/* Those of ParSoup. */
+guint
 count_threads (void)
 {
   g_autoptr(GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
@@ -502,7 +503,7 @@ wait_for_sockets (guint n)
 }
 
 void
-wait_for_threads (void)
+wait_for_threads (guint n)
 {
-  wait_for_count (count_threads, 0);
+  wait_for_count (count_threads, n);
 }

@@ -57,8 +57,8 @@ void    server_wait_closed (Server     *self);
 guint   count_descriptors  (void);
 guint   count_sockets      (void);
 void    wait_for_descriptors (guint   n);
+guint   count_threads      (void);
 void    wait_for_sockets   (guint       n);
-/* Returns when it has no thread of ParSoup's. */
-void    wait_for_threads   (void);
+void    wait_for_threads   (guint       n);
 
 G_END_DECLS

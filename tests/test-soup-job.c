@@ -208,11 +208,11 @@ take_result (GObject      *source,
 }
 
 static void
-iterate_until_open (guint n)
+iterate_until_answering (guint n)
 {
   gint64 until_us = g_get_monotonic_time () + PATIENCE_US;
 
-  while (server_get_stats (&server).n_open < n)
+  while (server_get_stats (&server).n_answering < n)
     {
       g_assert_cmpint (g_get_monotonic_time (), <, until_us);
       while (g_main_context_iteration (NULL, FALSE))
@@ -220,11 +220,23 @@ iterate_until_open (guint n)
     }
 }
 
-/* Cancels three attempts that have been sent and one that waits for a connection, which the limiter
- * of the session would not let begin. Returns how long it takes until the run is over and nothing
- * is open, in microseconds. */
+static void
+do_three (ParSoupSession *session)
+{
+  g_autoptr(ParRequests) requests = par_requests_new ();
+  g_autoptr(GError) error = NULL;
+
+  add_many (requests, session, server_at (&server, "/ok"), 3);
+  par_requests_do (requests, NULL, &error);
+  g_assert_no_error (error);
+}
+
+/* Cancels three attempts that have been sent: if @reuses, by connections that have sent something
+ * before; else one more waits for a connection, which the limiter of the session would not let
+ * begin. Returns how long it takes until the run is over and nothing is open, in microseconds. */
 static gint64
-time_cancel (Mode mode)
+time_cancel (Mode     mode,
+             gboolean reuses)
 {
   g_autoptr(ParRequests) requests = par_requests_new ();
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
@@ -233,6 +245,7 @@ time_cancel (Mode mode)
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(GError) error = NULL;
   gint64 cancelled_us, over_us;
+  guint n_requests;
 
   if (mode == OWN)
     {
@@ -246,10 +259,14 @@ time_cancel (Mode mode)
       session = par_soup_session_new_for_session (callers);
     }
 
+  if (reuses)
+    do_three (session);
+  n_requests = server_get_stats (&server).n_requests;
+
   par_requests_set_limiter (requests, limiter);
-  add_many (requests, session, server_at (&server, "/never"), 4);
+  add_many (requests, session, server_at (&server, "/never"), reuses ? 3 : 4);
   par_requests_do_async (requests, cancellable, take_result, &result);
-  iterate_until_open (3);
+  iterate_until_answering (3);
 
   cancelled_us = g_get_monotonic_time ();
   g_cancellable_cancel (cancellable);
@@ -260,6 +277,8 @@ time_cancel (Mode mode)
       g_assert_cmpint (g_get_monotonic_time () - cancelled_us, <, PATIENCE_US);
     }
   over_us = g_get_monotonic_time () - cancelled_us;
+  if (reuses)
+    g_assert_cmpuint (server_get_stats (&server).n_requests, ==, n_requests + 3);
 
   g_assert_false (par_requests_do_finish (requests, result, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
@@ -280,9 +299,45 @@ cancelling_closes_connections (gconstpointer mode)
 
   /* A machine that is busy with something else may take longer now and then. */
   for (guint i = 0; i < 20 && least_us > 20000; i++)
-    least_us = MIN (least_us, time_cancel (GPOINTER_TO_INT (mode)));
+    least_us = MIN (least_us, time_cancel (GPOINTER_TO_INT (mode), FALSE));
   g_test_message ("%.1f ms", least_us / 1000.0);
   g_assert_cmpint (least_us, <=, 20000);
+}
+
+static void
+cancelling_closes_used_connections (gconstpointer mode)
+{
+  gint64 least_us = G_MAXINT64;
+
+  g_test_summary ("So it is with connections that have sent something before, and nothing is sent "
+                  "again.");
+
+  for (guint i = 0; i < 20 && least_us > 20000; i++)
+    least_us = MIN (least_us, time_cancel (GPOINTER_TO_INT (mode), TRUE));
+  g_test_message ("%.1f ms", least_us / 1000.0);
+  g_assert_cmpint (least_us, <=, 20000);
+}
+
+static void
+closed_connections_are_replaced (gconstpointer mode)
+{
+  g_autoptr(ParSoupSession) session = new_session (GPOINTER_TO_INT (mode));
+
+  g_test_summary ("A service may close a connection just when something is sent by it: that is "
+                  "sent by another.");
+
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr(ParRequests) requests = par_requests_new ();
+      g_autoptr(GError) error = NULL;
+
+      add_many (requests, session, server_at (&server, "/first"), 3);
+      par_requests_do (requests, NULL, &error);
+      g_assert_no_error (error);
+    }
+
+  g_assert_finalize_object (g_steal_pointer (&session));
+  check_closed ();
 }
 
 static void
@@ -319,7 +374,7 @@ one_request_can_be_cancelled (gconstpointer mode)
   add_request (requests, session, server_at (&server, "/slow?ms=500"), 0);
   add_request (requests, session, server_at (&server, "/never"), 0);
   par_requests_do_async (requests, NULL, take_result, &result);
-  iterate_until_open (2);
+  iterate_until_answering (2);
 
   request = par_requests_get_request (requests, 1);
   par_request_cancel (request);
@@ -470,6 +525,8 @@ main (int    argc,
 
   add_both ("each-misbehaviour-is-a-clear-error", each_misbehaviour_is_a_clear_error);
   add_both ("cancelling-closes-connections", cancelling_closes_connections);
+  add_both ("cancelling-closes-used-connections", cancelling_closes_used_connections);
+  add_both ("closed-connections-are-replaced", closed_connections_are_replaced);
   add_both ("blocking-run-leaves-nothing-open", blocking_run_leaves_nothing_open);
   add_both ("one-request-can-be-cancelled", one_request_can_be_cancelled);
   add_both ("session-may-go-first", session_may_go_first);

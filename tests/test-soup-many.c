@@ -123,14 +123,24 @@ memory_stays_flat (void)
   check_closed ();
 }
 
-/* Drops the last reference but those of attempts that have lost: they end where they are sent, and
- * are let go of in the owner context. */
+static void
+freed_cb (gpointer  is_freed,
+          GObject  *session)
+{
+  g_atomic_int_set ((int *) is_freed, TRUE);
+  g_main_context_wakeup (NULL);
+}
+
+/* Drops the last reference but those of attempts that have lost: their workers let go of it when
+ * they have ended. */
 static void
 drop (ParSoupSession *session)
 {
-  g_object_add_weak_pointer (G_OBJECT (session), (gpointer *) &session);
+  int is_freed = FALSE;
+
+  g_object_weak_ref (G_OBJECT (session), freed_cb, &is_freed);
   g_object_unref (session);
-  while (session != NULL)
+  while (!g_atomic_int_get (&is_freed))
     g_main_context_iteration (NULL, TRUE);
 }
 

@@ -13,6 +13,7 @@ typedef struct
   ParSoupTurn leave;
   ParSoupPool *pool;
   gboolean shares;
+  gboolean unties;
 
   /* Atomic. */
   GThread *thread;
@@ -42,6 +43,8 @@ run_cb (ParSoupTicket *ticket)
 
   if (guest->shares)
     par_soup_ticket_share (ticket);
+  if (guest->unties)
+    par_soup_ticket_untie (ticket);
   g_atomic_pointer_set (&guest->thread, g_thread_self ());
   g_atomic_int_inc (&guest->n_runs);
 }
@@ -56,9 +59,10 @@ set_up_with (Fixture     *fixture,
       Guest *guest = &fixture->guests[i];
 
       guest->pool = fixture->pool;
-      guest->ticket.run = run_cb;
-      guest->ticket.owner = g_main_context_default ();
-      guest->ticket.stays_with_owner = session != NULL;
+      par_soup_ticket_init (&guest->ticket, run_cb);
+      guest->ticket.owner = session != NULL ? g_main_context_default () : NULL;
+      guest->ticket.blocks = session == NULL;
+      guest->ticket.may_reuse = TRUE;
       guest->leave.function = leave_cb;
     }
 }
@@ -86,6 +90,8 @@ tear_down (Fixture       *fixture,
 {
   par_soup_pool_close (fixture->pool);
   par_soup_pool_unref (fixture->pool);
+  for (guint i = 0; i < N_GUESTS; i++)
+    par_soup_ticket_clear (&fixture->guests[i].ticket);
 }
 
 static void
@@ -129,27 +135,58 @@ has_run (Guest *guest)
 }
 
 static void
-one_alone_is_run_by_the_owner (Fixture       *fixture,
-                               gconstpointer  data)
+workers_send_by_what_is_untied (Fixture       *fixture,
+                                gconstpointer  data)
+{
+  Guest *guests = fixture->guests;
+  GCancellable *cancellable;
+
+  g_test_summary ("A connection is made in a thread of the pool. When it is untied, it is for the "
+                  "worker of the next ticket, unless that may not use it.");
+
+  guests[0].unties = TRUE;
+  enter (&guests[0], "http://a/");
+  leave (&guests[0]);
+  g_assert_true (guests[0].thread != g_thread_self ());
+
+  for (guint i = 1; i < 3; i++)
+    {
+      enter (&guests[i], "http://a/");
+      g_assert_true (par_soup_pool_wait (fixture->pool, &guests[i].ticket));
+      cancellable = guests[i].ticket.cancellable;
+      g_assert_nonnull (cancellable);
+      if (i == 1)
+        par_soup_pool_leave (fixture->pool, &guests[i].ticket);
+    }
+  g_assert_false (has_run (&guests[1]) || has_run (&guests[2]));
+
+  guests[3].ticket.may_reuse = FALSE;
+  enter (&guests[3], "http://a/");
+  leave (&guests[3]);
+
+  /* What was cancelled is not given to another. */
+  g_object_ref (cancellable);
+  g_assert_cmpint (par_soup_pool_withdraw (fixture->pool, &guests[2].ticket, &guests[2].leave), ==,
+                   PAR_SOUP_TICKET_BLOCKING);
+  g_assert_true (g_cancellable_is_cancelled (cancellable));
+  g_object_unref (cancellable);
+  par_soup_pool_leave (fixture->pool, &guests[2].ticket);
+  enter (&guests[4], "http://a/");
+  leave (&guests[4]);
+}
+
+static void
+waiting_ends (Fixture       *fixture,
+              gconstpointer  data)
 {
   Guest *guests = fixture->guests;
 
-  g_test_summary ("What is alone is run by the owner at once, and what comes beside it by a "
-                  "thread.");
+  g_test_summary ("A worker waits until its ticket is finished.");
 
-  for (guint round = 0; round < 2; round++)
-    {
-      Guest *first = &guests[2 * round], *second = &guests[2 * round + 1];
-
-      enter (first, "http://a/");
-      g_assert_true (has_run (first));
-      g_assert_true (first->thread == g_thread_self ());
-      enter (second, "http://a/");
-      wait_for (&second->n_runs);
-      g_assert_true (second->thread != g_thread_self ());
-      leave (first);
-      leave (second);
-    }
+  enter (&guests[0], "http://a/");
+  leave (&guests[0]);
+  par_soup_pool_finish (fixture->pool, &guests[0].ticket);
+  g_assert_false (par_soup_pool_wait (fixture->pool, &guests[0].ticket));
 }
 
 static void
@@ -230,12 +267,13 @@ some_stay_with_the_owner (Fixture       *fixture,
 
   g_test_summary ("A stream's connection is the owner's, even if one of another has to go for it.");
 
-  /* Leaves an idle connection of a thread, and one of the owner that is in use. */
+  /* Leaves an idle connection of a thread, and one that is in use. */
   enter (&guests[0], "http://a/");
   enter (&guests[1], "http://a/");
   leave (&guests[1]);
 
-  guests[2].ticket.stays_with_owner = TRUE;
+  guests[2].ticket.owner = g_main_context_default ();
+  guests[2].ticket.blocks = FALSE;
   enter (&guests[2], "http://a/");
   g_assert_true (has_run (&guests[2]));
   g_assert_true (guests[2].thread == g_thread_self ());
@@ -313,7 +351,8 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
 
-  add ("one-alone-is-run-by-the-owner", one_alone_is_run_by_the_owner, set_up);
+  add ("workers-send-by-what-is-untied", workers_send_by_what_is_untied, set_up);
+  add ("waiting-ends", waiting_ends, set_up);
   add ("connections-to-a-host-are-bounded", connections_to_a_host_are_bounded, set_up);
   add ("hosts-do-not-wait-for-each-other", hosts_do_not_wait_for_each_other, set_up);
   add ("withdrawn-tickets-are-not-run", withdrawn_tickets_are_not_run, set_up);

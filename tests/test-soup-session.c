@@ -826,7 +826,7 @@ static void
 session_closes_all_when_it_goes (Fixture       *fixture,
                                  gconstpointer  data)
 {
-  guint n_descriptors;
+  guint n_descriptors, n_threads;
 
   g_test_summary ("With the session go its threads and its connections, before that returns.");
 
@@ -835,6 +835,7 @@ session_closes_all_when_it_goes (Fixture       *fixture,
   g_clear_object (&fixture->requests);
   g_clear_object (&fixture->session);
   n_descriptors = count_descriptors ();
+  n_threads = count_threads ();
 
   set_up (fixture, NULL);
   for (guint i = 0; i < 20; i++)
@@ -844,7 +845,7 @@ session_closes_all_when_it_goes (Fixture       *fixture,
   g_clear_object (&fixture->requests);
   g_clear_object (&fixture->session);
   g_assert_cmpuint (count_descriptors (), ==, n_descriptors);
-  wait_for_threads ();
+  wait_for_threads (n_threads);
 
   set_up (fixture, NULL);
 }

@@ -23,7 +23,7 @@ struct _ParSoupBody
   SoupMessage *message;
   GInputStream *stream;          /* libsoup's */
   GInputStream *source;          /* (unowned) what is read: that, or the connection below it */
-  GMainContext *context;         /* (owned) where that was sent, which libsoup insists on */
+  GMainContext *context;         /* (owned) where that was sent, which libsoup insists on; or NULL */
   gint64 expected_length;        /* as it is sent, or -1 */
   gint64 max_size;               /* 0 for any */
   ParSoupBodyClosedFunc closed;
@@ -276,6 +276,20 @@ read_body (ParSoupBody   *self,
   return n_read;
 }
 
+static void
+enter_context (ParSoupBody *self)
+{
+  if (self->context != NULL)
+    g_main_context_push_thread_default (self->context);
+}
+
+static void
+leave_context (ParSoupBody *self)
+{
+  if (self->context != NULL)
+    g_main_context_pop_thread_default (self->context);
+}
+
 static gssize
 read_in_context (ParSoupBody   *self,
                  gpointer       buffer,
@@ -286,9 +300,9 @@ read_in_context (ParSoupBody   *self,
 {
   gssize n_read;
 
-  g_main_context_push_thread_default (self->context);
+  enter_context (self);
   n_read = read_body (self, buffer, count, blocking, cancellable, error);
-  g_main_context_pop_thread_default (self->context);
+  leave_context (self);
 
   return n_read;
 }
@@ -312,9 +326,9 @@ par_soup_body_close (GInputStream  *stream,
   ParSoupBodyClosedFunc closed = g_steal_pointer (&self->closed);
 
   /* Nothing is read any more: a connection of which a body is left is closed. */
-  g_main_context_push_thread_default (self->context);
+  enter_context (self);
   g_input_stream_close (self->stream, NULL, NULL);
-  g_main_context_pop_thread_default (self->context);
+  leave_context (self);
   if (closed != NULL)
     closed (self->closed_data);
 
@@ -396,7 +410,7 @@ par_soup_body_finalize (GObject *object)
   g_clear_object (&self->message);
   g_clear_object (&self->stream);
   g_clear_object (&self->decompressor);
-  g_main_context_unref (self->context);
+  g_clear_pointer (&self->context, g_main_context_unref);
   g_free (self->chunks.bytes);
   g_free (self->compressed.bytes);
 
@@ -477,7 +491,8 @@ par_soup_body_new (SoupMessage  *message,
   const char *coding = soup_message_headers_get_list (headers, "Content-Encoding");
   GInputStream *chunks = find_chunks (message, stream);
 
-  self->context = g_main_context_ref_thread_default ();
+  if (g_main_context_get_thread_default () != NULL)
+    self->context = g_main_context_ref_thread_default ();
   self->message = g_object_ref (message);
   self->stream = stream;
   self->source = chunks != NULL ? chunks : stream;

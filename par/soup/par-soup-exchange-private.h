@@ -24,8 +24,8 @@ typedef struct
                            GError       *error);
 } ParSoupExchangeClient;
 
-/* One message that is sent, and what comes back. All of it is in one main context, the
- * thread-default one of whoever starts it. */
+/* One message that is sent, and what comes back: all of it in one main context, or all of it in one
+ * call. */
 typedef struct
 {
   const ParSoupExchangeClient *client;
@@ -36,6 +36,8 @@ typedef struct
   gboolean decodes;
   gint64 max_size;
   GCancellable *cancellable;
+  gboolean blocks;
+  gboolean is_stale;       /* the connection was closed before it could be sent */
   guint n_news;
 
   ParSoupBody *body;
@@ -46,13 +48,16 @@ typedef struct
   GSource *source;
 } ParSoupExchange;
 
-void         par_soup_exchange_start      (ParSoupExchange             *self,
+void         par_soup_exchange_init       (ParSoupExchange             *self,
                                            SoupSession                 *session,
                                            SoupMessage                 *message,
                                            gboolean                     decodes,
                                            gint64                       max_size,
                                            const ParSoupExchangeClient *client,
                                            gpointer                     user_data);
+void         par_soup_exchange_start      (ParSoupExchange             *self);
+void         par_soup_exchange_run        (ParSoupExchange             *self,
+                                           GCancellable                *cancellable);
 void         par_soup_exchange_cancel     (ParSoupExchange             *self);
 void         par_soup_exchange_clear      (ParSoupExchange             *self);
 GBytes      *par_soup_exchange_take_bytes (ParSoupExchange             *self);

@@ -77,6 +77,35 @@ make_room (ParSoupExchange *self)
 static gboolean read_ready_cb (GObject  *stream,
                                gpointer  user_data);
 
+static gboolean
+is_enough (ParSoupExchange *self,
+           gboolean         would_block)
+{
+  return self->read == PAR_SOUP_READ_EXCERPT
+         && (self->length >= MAX_EXCERPT || (would_block && self->length >= EXCERPT_SIZE));
+}
+
+/* Stays in the call only where the whole exchange does. */
+static gssize
+read_some (ParSoupExchange  *self,
+           GError          **error)
+{
+  gsize room = self->room - self->length;
+  gssize n_read;
+
+  n_read = g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (self->body),
+                                                     self->bytes + self->length, room,
+                                                     self->cancellable, error);
+  if (n_read >= 0 || !self->blocks || is_enough (self, TRUE)
+      || !g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return n_read;
+
+  g_clear_error (error);
+
+  return g_input_stream_read (G_INPUT_STREAM (self->body), self->bytes + self->length, room,
+                              self->cancellable, error);
+}
+
 static void
 wait (ParSoupExchange *self)
 {
@@ -90,18 +119,10 @@ wait (ParSoupExchange *self)
   self->source = g_steal_pointer (&source);
 }
 
-static gboolean
-is_enough (ParSoupExchange *self,
-           gboolean         would_block)
-{
-  return self->read == PAR_SOUP_READ_EXCERPT
-         && (self->length >= MAX_EXCERPT || (would_block && self->length >= EXCERPT_SIZE));
-}
-
 static void
 read_on (ParSoupExchange *self)
 {
-  gsize limit = self->length + MAX_AT_ONCE;
+  gsize limit = self->blocks ? G_MAXSIZE : self->length + MAX_AT_ONCE;
 
   while (self->length < limit && !is_enough (self, FALSE))
     {
@@ -110,10 +131,7 @@ read_on (ParSoupExchange *self)
 
       if (self->length == self->room)
         make_room (self);
-      n_read = g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (self->body),
-                                                         self->bytes + self->length,
-                                                         self->room - self->length,
-                                                         self->cancellable, &error);
+      n_read = read_some (self, &error);
       if (n_read > 0)
         {
           self->length += n_read;
@@ -176,15 +194,12 @@ is_too_large (ParSoupExchange  *self,
   return TRUE;
 }
 
+/* What @stream gives is to be read, if there is one. Takes over both. */
 static void
-sent_cb (GObject      *session,
-         GAsyncResult *result,
-         gpointer      user_data)
+read_answer (ParSoupExchange *self,
+             GInputStream    *stream,
+             GError          *error)
 {
-  ParSoupExchange *self = user_data;
-  GError *error = NULL;
-  GInputStream *stream = soup_session_send_finish (SOUP_SESSION (session), result, &error);
-
   if (stream == NULL)
     {
       end (self, error);
@@ -208,15 +223,26 @@ sent_cb (GObject      *session,
     }
 }
 
-/* Sends @message, which is taken over. */
+static void
+sent_cb (GObject      *session,
+         GAsyncResult *result,
+         gpointer      user_data)
+{
+  GError *error = NULL;
+  GInputStream *stream = soup_session_send_finish (SOUP_SESSION (session), result, &error);
+
+  read_answer (user_data, stream, error);
+}
+
+/* Prepares to send @message by @session. The message is taken over. */
 void
-par_soup_exchange_start (ParSoupExchange             *self,
-                         SoupSession                 *session,
-                         SoupMessage                 *message,
-                         gboolean                     decodes,
-                         gint64                       max_size,
-                         const ParSoupExchangeClient *client,
-                         gpointer                     user_data)
+par_soup_exchange_init (ParSoupExchange             *self,
+                        SoupSession                 *session,
+                        SoupMessage                 *message,
+                        gboolean                     decodes,
+                        gint64                       max_size,
+                        const ParSoupExchangeClient *client,
+                        gpointer                     user_data)
 {
   *self = (ParSoupExchange) {
     .client = client,
@@ -225,12 +251,48 @@ par_soup_exchange_start (ParSoupExchange             *self,
     .message = message,
     .decodes = decodes,
     .max_size = max_size,
-    .cancellable = g_cancellable_new (),
   };
 
-  g_signal_connect (message, "network-event", G_CALLBACK (network_event_cb), self);
   g_signal_connect (message, "got-informational", G_CALLBACK (got_news_cb), self);
-  soup_session_send_async (session, message, G_PRIORITY_DEFAULT, self->cancellable, sent_cb, self);
+}
+
+/* Has it sent in the thread-default main context of the caller. */
+void
+par_soup_exchange_start (ParSoupExchange *self)
+{
+  self->cancellable = g_cancellable_new ();
+  g_signal_connect (self->message, "network-event", G_CALLBACK (network_event_cb), self);
+  soup_session_send_async (self->session, self->message, G_PRIORITY_DEFAULT, self->cancellable,
+                           sent_cb, self);
+}
+
+/* libsoup has found the connection closed. It would make another, and so that an address which
+ * does not answer keeps it from the next one: that is not how it is to be made. */
+static void
+restarted_cb (SoupMessage     *message,
+              ParSoupExchange *self)
+{
+  if (g_cancellable_is_cancelled (self->cancellable))
+    return;
+
+  self->is_stale = TRUE;
+  g_cancellable_cancel (self->cancellable);
+}
+
+/* Sends it by the connection that there is, and has ended when this returns. With @cancellable
+ * cancelled, that connection cannot be used again. */
+void
+par_soup_exchange_run (ParSoupExchange *self,
+                       GCancellable    *cancellable)
+{
+  GError *error = NULL;
+  GInputStream *stream;
+
+  self->blocks = TRUE;
+  self->cancellable = g_object_ref (cancellable);
+  g_signal_connect (self->message, "restarted", G_CALLBACK (restarted_cb), self);
+  stream = soup_session_send (self->session, self->message, self->cancellable, &error);
+  read_answer (self, stream, error);
 }
 
 /* Has it end with G_IO_ERROR_CANCELLED, later. */

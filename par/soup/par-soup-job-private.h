@@ -12,5 +12,8 @@ G_BEGIN_DECLS
 void par_soup_job_start (ParSoupPool *pool,
                          ParSoupCall *call,
                          ParAttempt  *attempt);
+void par_soup_job_run   (ParSoupPool *pool,
+                         ParSoupCall *call,
+                         ParAttempt  *attempt);
 
 G_END_DECLS

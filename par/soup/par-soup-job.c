@@ -14,8 +14,9 @@
 #include "par-soup-verdict-private.h"
 
 /* One attempt: it asks the pool for a connection, has a message exchanged there, follows where it
- * is sent, and returns what comes of that. It begins in the owner context and goes on in the lane
- * of its connection; only the withdrawal comes from the owner meanwhile. */
+ * is sent, and returns what comes of that. It begins in the owner context or a worker, and goes on
+ * in the lane of its connection, for which the worker waits, or in the worker; only the withdrawal
+ * comes from elsewhere meanwhile. */
 typedef struct
 {
   ParSoupTicket ticket;  /* first, so that a ticket is a job */
@@ -24,12 +25,13 @@ typedef struct
   ParSoupPool *pool;
   ParSoupCall *call;
   ParAttempt *attempt;   /* until it has returned */
+  GCancellable *cancellable;  /* the attempt's, if there is a worker */
+  gulong handler;             /* while that is connected to this job */
   gboolean debug;
 
   ParSoupTarget target;
   ParSoupExchange exchange;
   gboolean is_exchanging;
-  gboolean is_cancelled;
   gboolean is_redirected;
   ParSoupVerdict verdict;
   gint64 started_us;
@@ -41,7 +43,9 @@ clear_job (gpointer data)
   ParSoupJob *self = data;
 
   par_soup_target_clear (&self->target);
+  par_soup_ticket_clear (&self->ticket);
   par_soup_call_unref (self->call);
+  g_clear_object (&self->cancellable);
   par_soup_pool_unref (self->pool);
 }
 
@@ -51,13 +55,22 @@ unref_job (gpointer self)
   g_atomic_rc_box_release_full (self, clear_job);
 }
 
+/* Nothing is done any more. */
 static void
-debug_error (ParSoupJob   *self,
+finish (ParSoupJob *self)
+{
+  par_soup_pool_finish (self->pool, &self->ticket);
+  unref_job (self);
+}
+
+static void
+debug_error (ParAttempt   *attempt,
              const GError *error)
 {
   g_autofree char *line = NULL;
 
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && self->is_cancelled)
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+      && g_cancellable_is_cancelled (par_attempt_get_cancellable (attempt)))
     line = g_strdup ("http - cancelled");
   else if (error->domain == PAR_SOUP_ERROR && error->code >= 100)
     line = g_strdup_printf ("http - %d", error->code);
@@ -82,7 +95,7 @@ fail (ParSoupJob     *self,
     }
 
   if (self->debug)
-    debug_error (self, error);
+    debug_error (attempt, error);
 
   if (self->target.uri != NULL)
     {
@@ -99,10 +112,12 @@ fail (ParSoupJob     *self,
 static void
 fail_as_cancelled (ParSoupJob *self)
 {
-  self->is_cancelled = TRUE;
   fail (self, PAR_SOUP_VERDICT_FAILURE,
         g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled"));
 }
+
+static void cancelled_cb (GCancellable *cancellable,
+                          gpointer      user_data);
 
 static GError *
 new_status_error (ParSoupJob *self,
@@ -133,9 +148,35 @@ new_status_error (ParSoupJob *self,
   return g_error_new_literal (PAR_SOUP_ERROR, status, text->str);
 }
 
+/* Asks for a connection to the target. */
+static void
+enter (ParSoupJob *self)
+{
+  if (self->ticket.blocks)
+    self->handler = g_cancellable_connect (self->cancellable, G_CALLBACK (cancelled_cb),
+                                           g_atomic_rc_box_acquire (self), unref_job);
+
+  if (!par_soup_pool_enter (self->pool, &self->ticket, self->target.uri))
+    {
+      fail_as_cancelled (self);
+      finish (self);
+    }
+}
+
+/* Waits for a withdrawal that is going on. */
+static void
+ignore_cancellable (ParSoupJob *self)
+{
+  g_cancellable_disconnect (self->cancellable, self->handler);
+  self->handler = 0;
+}
+
 static void
 leave (ParSoupJob *self)
 {
+  /* What is cancelled from a worker's side is the connection, which is about to be another's. */
+  if (self->ticket.blocks)
+    ignore_cancellable (self);
   par_soup_exchange_clear (&self->exchange);
   par_soup_pool_leave (self->pool, &self->ticket);
 }
@@ -148,7 +189,7 @@ end_with_error (ParSoupJob     *self,
 {
   leave (self);
   fail (self, verdict, error);
-  unref_job (self);
+  finish (self);
 }
 
 static void
@@ -157,7 +198,7 @@ stream_closed_cb (gpointer user_data)
   ParSoupJob *self = user_data;
 
   leave (self);
-  unref_job (self);
+  finish (self);
 }
 
 static void
@@ -194,7 +235,7 @@ end_with_response (ParSoupJob *self)
     }
 
   if (!is_streaming)
-    unref_job (self);
+    finish (self);
 }
 
 static void
@@ -213,11 +254,7 @@ follow (ParSoupJob *self)
     }
 
   leave (self);
-  if (!par_soup_pool_enter (self->pool, &self->ticket, self->target.uri))
-    {
-      fail_as_cancelled (self);
-      unref_job (self);
-    }
+  enter (self);
 }
 
 static ParSoupRead
@@ -230,6 +267,8 @@ answered (gpointer user_data)
 
   if (soup_message_get_http_version (message) == SOUP_HTTP_2_0)
     par_soup_ticket_share (&self->ticket);
+  else
+    par_soup_ticket_untie (&self->ticket);
 
   self->verdict = par_soup_verdict_of_status (status, self->call->accept_status);
   self->is_redirected = self->call->follows_redirects
@@ -250,7 +289,13 @@ ended (gpointer  user_data,
   ParSoupJob *self = user_data;
 
   self->is_exchanging = FALSE;
-  if (error != NULL)
+  if (self->exchange.is_stale)
+    {
+      g_clear_error (&error);
+      leave (self);
+      enter (self);
+    }
+  else if (error != NULL)
     {
       end_with_error (self,
                       error->domain == PAR_SOUP_ERROR ? PAR_SOUP_VERDICT_FATAL
@@ -290,8 +335,12 @@ run (ParSoupTicket *ticket)
   if (self->started_us == 0)
     self->started_us = g_get_monotonic_time ();
   self->is_exchanging = TRUE;
-  par_soup_exchange_start (&self->exchange, par_soup_ticket_get_session (ticket), message, decodes,
-                           self->call->max_body_size, &exchange_client, self);
+  par_soup_exchange_init (&self->exchange, par_soup_ticket_get_session (ticket), message, decodes,
+                          self->call->max_body_size, &exchange_client, self);
+  if (ticket->cancellable != NULL)
+    par_soup_exchange_run (&self->exchange, ticket->cancellable);
+  else
+    par_soup_exchange_start (&self->exchange);
 }
 
 static void
@@ -301,7 +350,6 @@ cancel (ParSoupTurn *turn)
 
   if (self->is_exchanging)
     {
-      self->is_cancelled = TRUE;
       par_soup_exchange_cancel (&self->exchange);
       /* libsoup does not hear while a message waits for one that the program itself has sent. */
       if (par_soup_pool_is_callers (self->pool))
@@ -311,7 +359,7 @@ cancel (ParSoupTurn *turn)
   unref_job (self);
 }
 
-/* Called in the owner context. */
+/* Called in the owner context, or in any thread while a worker is about it. */
 static void
 cancelled_cb (GCancellable *cancellable,
               gpointer      user_data)
@@ -325,14 +373,33 @@ cancelled_cb (GCancellable *cancellable,
 
     case PAR_SOUP_TICKET_WAITING:
       fail_as_cancelled (self);
-      unref_job (self);
+      finish (self);
       unref_job (self);
       break;
 
+    case PAR_SOUP_TICKET_BLOCKING:
     case PAR_SOUP_TICKET_NOWHERE:
     default:
       unref_job (self);
     }
+}
+
+static ParSoupJob *
+new_job (ParSoupPool *pool,
+         ParSoupCall *call,
+         ParAttempt  *attempt)
+{
+  ParSoupJob *self = g_atomic_rc_box_new0 (ParSoupJob);
+
+  self->pool = par_soup_pool_ref (pool);
+  self->call = par_soup_call_ref (call);
+  self->attempt = g_object_ref (attempt);
+  self->debug = par_soup_debug_is_wanted ();
+  par_soup_target_init (&self->target, call, par_attempt_get_number (attempt));
+  par_soup_ticket_init (&self->ticket, run);
+  self->cancel.function = cancel;
+
+  return self;
 }
 
 /* Makes an attempt at what @call says, in the owner context. */
@@ -341,26 +408,33 @@ par_soup_job_start (ParSoupPool *pool,
                     ParSoupCall *call,
                     ParAttempt  *attempt)
 {
-  ParSoupJob *self = g_atomic_rc_box_new0 (ParSoupJob);
+  ParSoupJob *self = new_job (pool, call, attempt);
   g_autoptr(GMainContext) owner = g_main_context_ref_thread_default ();
 
-  self->pool = par_soup_pool_ref (pool);
-  self->call = par_soup_call_ref (call);
-  self->attempt = g_object_ref (attempt);
-  self->debug = par_soup_debug_is_wanted ();
-  par_soup_target_init (&self->target, call, par_attempt_get_number (attempt));
-  self->ticket.run = run;
   self->ticket.owner = owner;
-  self->ticket.stays_with_owner = call->is_streaming || par_soup_pool_is_callers (pool);
-  self->cancel.function = cancel;
 
   /* The connection to the cancellable goes when the attempt does. */
   g_cancellable_connect (par_attempt_get_cancellable (attempt), G_CALLBACK (cancelled_cb),
                          g_atomic_rc_box_acquire (self), unref_job);
+  enter (self);
+}
 
-  if (!par_soup_pool_enter (pool, &self->ticket, self->target.uri))
-    {
-      fail_as_cancelled (self);
-      unref_job (self);
-    }
+/* Makes an attempt at what @call says, in a worker. */
+void
+par_soup_job_run (ParSoupPool *pool,
+                  ParSoupCall *call,
+                  ParAttempt  *attempt)
+{
+  ParSoupJob *self = new_job (pool, call, attempt);
+
+  self->cancellable = g_object_ref (par_attempt_get_cancellable (attempt));
+  self->ticket.blocks = TRUE;
+  self->ticket.may_reuse = call->is_idempotent;
+
+  g_atomic_rc_box_acquire (self);
+  enter (self);
+  while (par_soup_pool_wait (pool, &self->ticket))
+    run (&self->ticket);
+  ignore_cancellable (self);
+  unref_job (self);
 }

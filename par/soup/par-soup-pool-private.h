@@ -24,22 +24,29 @@ typedef enum
   PAR_SOUP_TICKET_NOWHERE,  /* it cannot enter any more */
   PAR_SOUP_TICKET_WAITING,  /* nor will it be run */
   PAR_SOUP_TICKET_RUNNING,  /* it is to leave, and the turn is called there */
+  PAR_SOUP_TICKET_BLOCKING, /* it is to leave, as the worker learns from the connection */
 } ParSoupTicketPlace;
 
-/* A place in the queue for a connection, and the hold on it. */
+/* A place in the queue for a connection, and the hold on it. It is one of an owner context or of a
+ * worker that waits. */
 struct _ParSoupTicket
 {
   ParSoupTurn turn;
   void (*run) (ParSoupTicket *ticket);
-  GMainContext *owner;            /* (unowned) the owner context */
-  gboolean stays_with_owner;
+  GMainContext *owner;            /* (unowned) the owner context, to be run there */
+  gboolean blocks;                /* there is a worker */
+  gboolean may_reuse;             /* a connection that has sent something already */
 
   /* The pool's. */
+  GCond cond;
   GList link;
   ParSoupHost *host;
   ParSoupConnection *connection;
-  gboolean is_alone;              /* nothing else was running when it came */
+  GCancellable *cancellable;      /* of what the worker sends by that connection */
+  gboolean is_ready;              /* the connection, and the worker has not taken it */
+  gboolean is_waiting;            /* the worker */
   gboolean is_withdrawn;
+  gboolean is_finished;
 };
 
 ParSoupPool *par_soup_pool_new         (SoupSession   *session,
@@ -52,6 +59,10 @@ void         par_soup_pool_close       (ParSoupPool   *self);
 gboolean     par_soup_pool_enter       (ParSoupPool   *self,
                                         ParSoupTicket *ticket,
                                         GUri          *uri);
+gboolean     par_soup_pool_wait        (ParSoupPool   *self,
+                                        ParSoupTicket *ticket);
+void         par_soup_pool_finish      (ParSoupPool   *self,
+                                        ParSoupTicket *ticket);
 void         par_soup_pool_leave       (ParSoupPool   *self,
                                         ParSoupTicket *ticket);
 ParSoupTicketPlace
@@ -64,8 +75,12 @@ void         par_soup_pool_set_user_agent (ParSoupPool *self,
 char        *par_soup_pool_dup_user_agent (ParSoupPool *self);
 guint        par_soup_pool_next_replica (ParSoupPool  *self);
 
+void         par_soup_ticket_init        (ParSoupTicket *self,
+                                          void         (*run) (ParSoupTicket *ticket));
+void         par_soup_ticket_clear       (ParSoupTicket *self);
 SoupSession *par_soup_ticket_get_session (ParSoupTicket *self);
 void         par_soup_ticket_share       (ParSoupTicket *self);
+void         par_soup_ticket_untie       (ParSoupTicket *self);
 gboolean     par_soup_ticket_is_shared   (ParSoupTicket *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ParSoupPool, par_soup_pool_unref)

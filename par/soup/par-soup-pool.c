@@ -8,6 +8,11 @@
 
 #define MAX_THREADS 4
 
+/* How many workers send at once, each with a descriptor more, to be cancelled by; and how many of
+ * these are kept. */
+#define MAX_WORKERS 64
+#define MAX_SPARE 8
+
 /* What is kept open for later. */
 #define MAX_IDLE 64
 #define IDLE_TIME_US (30 * G_USEC_PER_SEC)
@@ -18,7 +23,11 @@
 /* Who may send how much to whom, and from where. The pool of a caller's session counts what is
  * sent; the sessions of its own have one connection each, so that the pool knows of all of them:
  * within one session, libsoup goes through all of its messages and all of its connections for each
- * message, and asks the system about each connection that is idle. */
+ * message, and asks the system about each connection that is idle.
+ *
+ * A connection is made in the lane of an I/O thread, since only there are a host's addresses tried
+ * beside each other. When it has turned out to be one of HTTP/1, workers may send by it too, in
+ * calls that block, which takes half the time. */
 struct _ParSoupPool
 {
   SoupSession *session;        /* the caller's, or NULL */
@@ -36,6 +45,8 @@ struct _ParSoupPool
   GPtrArray *threads;          /* (element-type ParSoupLane) */
   GPtrArray *owners;           /* (element-type ParSoupLane) */
   guint n_running;
+  guint n_workers;             /* that send */
+  GPtrArray *spare;            /* (element-type GCancellable): none is cancelled, each has its fd */
   char *user_agent;
   guint n_replicas;            /* counts the requests that have some */
   ParSoupTurn expiry;
@@ -64,8 +75,9 @@ struct _ParSoupConnection
 {
   ParSoupPool *pool;
   ParSoupHost *host;
-  ParSoupLane *lane;
+  ParSoupLane *lane;     /* or NULL if the system has no thread: the worker does it all */
   SoupSession *session;  /* made in its lane, when it is used first */
+  gboolean is_untied;    /* from its lane: a worker may send by it */
   ParSoupUse use;
   guint n_running;
   guint max_running;
@@ -172,7 +184,8 @@ add_connection (ParSoupPool *self,
   connection->host_link.data = connection;
   connection->idle_link.data = connection;
   host->n_connections++;
-  lane->n_connections++;
+  if (lane != NULL)
+    lane->n_connections++;
 
   return connection;
 }
@@ -189,6 +202,12 @@ drop_session (SoupSession *session,
               ParSoupLane *lane)
 {
   g_autoptr(GSource) source = NULL;
+
+  if (lane == NULL)
+    {
+      g_object_unref (session);
+      return;
+    }
 
   if (par_soup_lane_enter (lane))
     {
@@ -219,7 +238,8 @@ free_dropped (Dropped *dropped)
   for (guint i = 0; i < dropped->len; i += 2)
     {
       drop_session (g_ptr_array_index (dropped, i), g_ptr_array_index (dropped, i + 1));
-      par_soup_lane_unref (g_ptr_array_index (dropped, i + 1));
+      if (g_ptr_array_index (dropped, i + 1) != NULL)
+        par_soup_lane_unref (g_ptr_array_index (dropped, i + 1));
     }
   g_ptr_array_unref (dropped);
 }
@@ -233,11 +253,13 @@ remove_connection (ParSoupConnection *connection,
 {
   set_use (connection, IN_USE);
   connection->host->n_connections--;
-  connection->lane->n_connections--;
+  if (connection->lane != NULL)
+    connection->lane->n_connections--;
   if (connection->session != NULL)
     {
       g_ptr_array_add (dropped, g_steal_pointer (&connection->session));
-      g_ptr_array_add (dropped, par_soup_lane_ref (connection->lane));
+      g_ptr_array_add (dropped, connection->lane != NULL ? par_soup_lane_ref (connection->lane)
+                                                         : NULL);
     }
   g_free (connection);
 }
@@ -327,31 +349,16 @@ ensure_owner_lane (ParSoupPool  *self,
   return found;
 }
 
+/* Finds one of @connections in @lane, or in that of any I/O thread. */
 static ParSoupConnection *
-find_idle (ParSoupHost *host,
-           ParSoupLane *lane)
+find_in_lane (GQueue      *connections,
+              ParSoupLane *lane)
 {
-  for (GList *link = host->idle.head; link != NULL; link = link->next)
+  for (GList *link = connections->head; link != NULL; link = link->next)
     {
       ParSoupConnection *connection = link->data;
 
-      /* With no lane given it is that of any I/O thread. */
       if (lane != NULL ? connection->lane == lane : connection->lane->thread != NULL)
-        return connection;
-    }
-
-  return NULL;
-}
-
-static ParSoupConnection *
-find_shared (ParSoupHost *host,
-             ParSoupLane *lane)
-{
-  for (GList *link = host->shared.head; link != NULL; link = link->next)
-    {
-      ParSoupConnection *connection = link->data;
-
-      if (lane == NULL || connection->lane == lane)
         return connection;
     }
 
@@ -372,39 +379,81 @@ find_connection (ParSoupPool   *self,
                  Dropped       *dropped)
 {
   ParSoupHost *host = ticket->host;
-  ParSoupLane *owner = NULL;
+  ParSoupLane *lane = NULL;
   ParSoupConnection *connection;
 
   if (self->n_running >= self->max_running)
     return NULL;
 
-  /* One message alone is sent by the owner, to whom two threads would have to be woken else. */
-  if (ticket->stays_with_owner || ticket->is_alone)
-    owner = ensure_owner_lane (self, ticket->owner, dropped);
+  if (ticket->owner != NULL)
+    lane = ensure_owner_lane (self, ticket->owner, dropped);
 
-  connection = find_shared (host, ticket->stays_with_owner ? owner : NULL);
+  connection = find_in_lane (&host->shared, lane);
   if (connection == NULL)
-    connection = find_idle (host, owner);
+    connection = find_in_lane (&host->idle, lane);
   if (connection != NULL)
     return connection;
 
   if (!has_room (self, host))
     {
-      ParSoupConnection *other = g_queue_peek_tail (&host->idle);
-
-      if (other == NULL)
+      if (g_queue_is_empty (&host->idle))
         return NULL;
-      if (!ticket->stays_with_owner && other->lane->thread != NULL)
-        return other;
-      remove_connection (other, dropped);
+      remove_connection (g_queue_peek_tail (&host->idle), dropped);
     }
 
-  if (owner == NULL)
-    owner = choose_thread (self);
-  if (owner == NULL)
-    owner = ensure_owner_lane (self, ticket->owner, dropped);
+  return add_connection (self, host, lane != NULL ? lane : choose_thread (self));
+}
 
-  return add_connection (self, host, owner);
+/* Whether the worker of @ticket is to send by @connection itself. */
+static gboolean
+is_for_worker (ParSoupTicket     *ticket,
+               ParSoupConnection *connection)
+{
+  if (connection->lane == NULL)
+    return TRUE;
+
+  return ticket->blocks && ticket->may_reuse && connection->is_untied
+         && connection->pool->n_workers < MAX_WORKERS;
+}
+
+/* To signal takes a call of the system, even if nobody waits. */
+static void
+wake_worker (ParSoupTicket *ticket)
+{
+  if (ticket->is_waiting)
+    g_cond_signal (&ticket->cond);
+}
+
+static GCancellable *
+take_cancellable (ParSoupPool *self)
+{
+  GCancellable *cancellable;
+
+  if (self->spare->len > 0)
+    return g_ptr_array_steal_index_fast (self->spare, self->spare->len - 1);
+
+  /* That its fd is there spares each wait the making of one. */
+  cancellable = g_cancellable_new ();
+  g_cancellable_get_fd (cancellable);
+
+  return cancellable;
+}
+
+static void
+free_cancellable (gpointer cancellable)
+{
+  g_cancellable_release_fd (cancellable);
+  g_object_unref (cancellable);
+}
+
+static void
+give_back_cancellable (ParSoupPool  *self,
+                       GCancellable *cancellable)
+{
+  if (g_cancellable_is_cancelled (cancellable) || self->spare->len >= MAX_SPARE)
+    free_cancellable (cancellable);
+  else
+    g_ptr_array_add (self->spare, cancellable);
 }
 
 /* Gives those who wait at @host what there is, with the lock held. */
@@ -427,7 +476,17 @@ serve (ParSoupPool *self,
       self->n_running++;
       connection->n_running++;
       set_use (connection, connection->n_running < connection->max_running ? SHARED : IN_USE);
-      par_soup_lane_push (connection->lane, &ticket->turn);
+      if (is_for_worker (ticket, connection))
+        {
+          self->n_workers++;
+          ticket->cancellable = take_cancellable (self);
+          ticket->is_ready = TRUE;
+          wake_worker (ticket);
+        }
+      else
+        {
+          par_soup_lane_push (connection->lane, &ticket->turn);
+        }
     }
 
   set_hungry (self, host);
@@ -513,6 +572,7 @@ par_soup_pool_new (SoupSession  *session,
   self->hosts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_host);
   self->threads = new_lanes ();
   self->owners = new_lanes ();
+  self->spare = g_ptr_array_new_with_free_func (free_cancellable);
   self->expiry.function = expire_cb;
 
   return self;
@@ -531,6 +591,7 @@ clear_pool (gpointer data)
 
   g_ptr_array_unref (self->threads);
   g_ptr_array_unref (self->owners);
+  g_ptr_array_unref (self->spare);
   g_hash_table_unref (self->hosts);
   g_clear_object (&self->session);
   g_clear_object (&self->tls_database);
@@ -632,14 +693,13 @@ par_soup_pool_enter (ParSoupPool   *self,
   ticket->turn.function = run_ticket;
   ticket->link.data = ticket;
   ticket->host = ensure_host (self, uri);
-  ticket->is_alone = self->n_running == 0;
   g_queue_push_tail_link (&ticket->host->waiting, &ticket->link);
   serve (self, ticket->host, dropped);
-  if (ticket->connection != NULL)
+  if (ticket->connection != NULL && ticket->cancellable == NULL)
     lane = par_soup_lane_ref (ticket->connection->lane);
   g_mutex_unlock (&self->lock);
 
-  /* From here on the ticket may be gone. */
+  /* From here on the ticket may be gone, unless there is a worker who has it. */
   if (lane != NULL)
     {
       run_if_here (lane);
@@ -649,8 +709,40 @@ par_soup_pool_enter (ParSoupPool   *self,
   return TRUE;
 }
 
+/* Waits for what comes of a ticket that has entered, in its worker. TRUE if that is a connection
+ * by which the worker is to run it; FALSE if the ticket is finished with. */
+gboolean
+par_soup_pool_wait (ParSoupPool   *self,
+                    ParSoupTicket *ticket)
+{
+  gboolean is_ready;
+
+  g_mutex_lock (&self->lock);
+  ticket->is_waiting = TRUE;
+  while (!ticket->is_ready && !ticket->is_finished)
+    g_cond_wait (&ticket->cond, &self->lock);
+  ticket->is_waiting = FALSE;
+  is_ready = ticket->is_ready;
+  ticket->is_ready = FALSE;
+  g_mutex_unlock (&self->lock);
+
+  return is_ready;
+}
+
+/* Nothing is to come of the ticket any more. */
+void
+par_soup_pool_finish (ParSoupPool   *self,
+                      ParSoupTicket *ticket)
+{
+  g_mutex_lock (&self->lock);
+  ticket->is_finished = TRUE;
+  wake_worker (ticket);
+  g_mutex_unlock (&self->lock);
+}
+
 static void
 give_back (ParSoupConnection *connection,
+           gboolean           is_spoilt,
            Dropped           *dropped)
 {
   ParSoupPool *self = connection->pool;
@@ -661,7 +753,7 @@ give_back (ParSoupConnection *connection,
     {
       set_use (connection, SHARED);
     }
-  else if (self->is_closed || self->session != NULL)
+  else if (self->is_closed || self->session != NULL || connection->lane == NULL || is_spoilt)
     {
       remove_connection (connection, dropped);
     }
@@ -687,7 +779,7 @@ trim_idle (ParSoupPool *self,
     }
 }
 
-/* Gives the connection back, in its lane. */
+/* Gives the connection back: in its lane, or in the worker that it was for. */
 void
 par_soup_pool_leave (ParSoupPool   *self,
                      ParSoupTicket *ticket)
@@ -695,24 +787,36 @@ par_soup_pool_leave (ParSoupPool   *self,
   Dropped *dropped = new_dropped ();
   GPtrArray *threads, *owners;
   ParSoupHost *host;
-  ParSoupLane *lane;
-  gboolean is_over;
+  ParSoupLane *lane = NULL;
+  gboolean is_spoilt = FALSE, is_over;
 
   g_mutex_lock (&self->lock);
   host = g_steal_pointer (&ticket->host);
-  lane = par_soup_lane_ref (ticket->connection->lane);
-  give_back (g_steal_pointer (&ticket->connection), dropped);
+  if (ticket->cancellable != NULL)
+    {
+      is_spoilt = g_cancellable_is_cancelled (ticket->cancellable);
+      self->n_workers--;
+      give_back_cancellable (self, g_steal_pointer (&ticket->cancellable));
+    }
+  else
+    {
+      lane = par_soup_lane_ref (ticket->connection->lane);
+    }
+  give_back (g_steal_pointer (&ticket->connection), is_spoilt, dropped);
   serve_after (self, host, dropped);
   drop_host_if_unused (self, host);
   trim_idle (self, dropped);
   is_over = take_lanes (self, &threads, &owners);
   g_mutex_unlock (&self->lock);
 
-  /* A stream may be closed by an owner who does not iterate any more. */
-  run_if_here (lane);
-  if (lane->owner != NULL)
-    par_soup_lane_settle (lane);
-  par_soup_lane_unref (lane);
+  if (lane != NULL)
+    {
+      run_if_here (lane);
+      /* A stream may be closed by an owner who does not iterate any more. */
+      if (lane->owner != NULL)
+        par_soup_lane_settle (lane);
+      par_soup_lane_unref (lane);
+    }
   free_dropped (dropped);
   if (is_over)
     close_lanes (threads, owners, FALSE);
@@ -726,11 +830,17 @@ par_soup_pool_withdraw (ParSoupPool   *self,
                         ParSoupTurn   *turn)
 {
   ParSoupTicketPlace place = PAR_SOUP_TICKET_NOWHERE;
+  g_autoptr(GCancellable) cancellable = NULL;
   ParSoupLane *lane = NULL;
 
   g_mutex_lock (&self->lock);
   ticket->is_withdrawn = TRUE;
-  if (ticket->connection != NULL)
+  if (ticket->cancellable != NULL)
+    {
+      place = PAR_SOUP_TICKET_BLOCKING;
+      cancellable = g_object_ref (ticket->cancellable);
+    }
+  else if (ticket->connection != NULL)
     {
       place = PAR_SOUP_TICKET_RUNNING;
       lane = par_soup_lane_ref (ticket->connection->lane);
@@ -753,6 +863,8 @@ par_soup_pool_withdraw (ParSoupPool   *self,
       par_soup_lane_settle (lane);
     }
   g_clear_pointer (&lane, par_soup_lane_unref);
+  if (cancellable != NULL)
+    g_cancellable_cancel (cancellable);
 
   return place;
 }
@@ -817,6 +929,20 @@ new_session (ParSoupPool *self)
   return session;
 }
 
+void
+par_soup_ticket_init (ParSoupTicket *self,
+                      void         (*run) (ParSoupTicket *ticket))
+{
+  *self = (ParSoupTicket) { .run = run };
+  g_cond_init (&self->cond);
+}
+
+void
+par_soup_ticket_clear (ParSoupTicket *self)
+{
+  g_cond_clear (&self->cond);
+}
+
 /* What to send by, in the lane of the ticket. */
 SoupSession *
 par_soup_ticket_get_session (ParSoupTicket *self)
@@ -830,6 +956,21 @@ par_soup_ticket_get_session (ParSoupTicket *self)
     connection->session = new_session (pool);
 
   return connection->session;
+}
+
+/* The connection has turned out to be one of HTTP/1: another may send by it from any thread. */
+void
+par_soup_ticket_untie (ParSoupTicket *self)
+{
+  ParSoupConnection *connection = self->connection;
+  ParSoupPool *pool = connection->pool;
+
+  if (connection->is_untied)
+    return;
+
+  g_mutex_lock (&pool->lock);
+  connection->is_untied = TRUE;
+  g_mutex_unlock (&pool->lock);
 }
 
 /* The connection has turned out to be one of HTTP/2, which several messages can share. */

@@ -61,6 +61,7 @@ struct _ParSoupRequest
 
   char *method;
   char *uri;
+  GUri *parsed_uri;  /* or NULL if it is none of HTTP */
   ParSoupSession *session;
   SoupMessageHeaders *headers;
   GBytes *body;
@@ -72,7 +73,9 @@ struct _ParSoupRequest
   gboolean cross_origins;
   gboolean streaming;
 
-  ParSoupCall *call;  /* made with the first attempt */
+  /* Made when it is added, before any attempt: one or the other. */
+  ParSoupCall *call;
+  GError *call_error;
 };
 
 typedef enum
@@ -223,7 +226,6 @@ par_soup_request_constructed (GObject *object)
 {
   ParSoupRequest *self = PAR_SOUP_REQUEST (object);
   ParRequest *request = PAR_REQUEST (object);
-  g_autoptr(GUri) uri = NULL;
 
   G_OBJECT_CLASS (par_soup_request_parent_class)->constructed (object);
 
@@ -233,10 +235,10 @@ par_soup_request_constructed (GObject *object)
     par_request_set_idempotent (request, FALSE);
 
   if (self->uri != NULL)
-    uri = par_soup_uri_parse (self->uri, NULL);
-  if (uri != NULL)
+    self->parsed_uri = par_soup_uri_parse (self->uri, NULL);
+  if (self->parsed_uri != NULL)
     {
-      g_autofree char *key = par_soup_uri_get_host_key (uri);
+      g_autofree char *key = par_soup_uri_get_host_key (self->parsed_uri);
 
       par_request_set_key (request, key);
     }
@@ -249,6 +251,7 @@ par_soup_request_finalize (GObject *object)
 
   g_free (self->method);
   g_free (self->uri);
+  g_clear_pointer (&self->parsed_uri, g_uri_unref);
   g_clear_object (&self->session);
   g_clear_pointer (&self->headers, soup_message_headers_unref);
   g_clear_pointer (&self->body, g_bytes_unref);
@@ -256,6 +259,7 @@ par_soup_request_finalize (GObject *object)
   g_strfreev (self->replicas);
   g_free (self->accept_status);
   g_clear_pointer (&self->call, par_soup_call_unref);
+  g_clear_error (&self->call_error);
 
   G_OBJECT_CLASS (par_soup_request_parent_class)->finalize (object);
 }
@@ -274,6 +278,15 @@ check_method (const char  *method,
                "'%s' is no method that can be sent", method);
 
   return FALSE;
+}
+
+static gboolean
+check_uri (ParSoupRequest  *self,
+           GError         **error)
+{
+  /* This time to know why. */
+  return self->parsed_uri != NULL
+         || par_soup_uri_parse (self->uri != NULL ? self->uri : "", error) != NULL;
 }
 
 static GPtrArray *
@@ -302,16 +315,12 @@ new_call (ParSoupRequest  *self,
           ParSoupPool     *pool,
           GError         **error)
 {
-  g_autoptr(GUri) uri = NULL;
   g_autoptr(ParSoupCall) call = NULL;
 
-  if (!check_method (self->method, error))
-    return NULL;
-  uri = par_soup_uri_parse (self->uri != NULL ? self->uri : "", error);
-  if (uri == NULL)
+  if (!check_method (self->method, error) || !check_uri (self, error))
     return NULL;
 
-  call = par_soup_call_new (self->method, uri);
+  call = par_soup_call_new (self->method, self->parsed_uri);
   if (self->replicas != NULL && self->replicas[0] != NULL)
     {
       call->replicas = parse_replicas (self->replicas, error);
@@ -336,18 +345,42 @@ new_call (ParSoupRequest  *self,
   return g_steal_pointer (&call);
 }
 
+static gboolean
+par_soup_request_is_async (ParRequest *request)
+{
+  ParSoupRequest *self = PAR_SOUP_REQUEST (request);
+  ParSoupPool *pool = par_soup_session_get_pool (self->session);
+
+  if (self->call == NULL && self->call_error == NULL)
+    self->call = new_call (self, pool, &self->call_error);
+
+  return self->streaming || par_soup_pool_is_callers (pool);
+}
+
 static void
 par_soup_request_start (ParRequest  *request,
                         ParAttempt  *attempt,
                         GError     **error)
 {
   ParSoupRequest *self = PAR_SOUP_REQUEST (request);
-  ParSoupPool *pool = par_soup_session_get_pool (self->session);
 
-  if (self->call == NULL)
-    self->call = new_call (self, pool, error);
   if (self->call != NULL)
-    par_soup_job_start (pool, self->call, attempt);
+    par_soup_job_start (par_soup_session_get_pool (self->session), self->call, attempt);
+  else
+    g_propagate_error (error, g_error_copy (self->call_error));
+}
+
+static void
+par_soup_request_run (ParRequest  *request,
+                      ParAttempt  *attempt,
+                      GError     **error)
+{
+  ParSoupRequest *self = PAR_SOUP_REQUEST (request);
+
+  if (self->call != NULL)
+    par_soup_job_run (par_soup_session_get_pool (self->session), self->call, attempt);
+  else
+    g_propagate_error (error, g_error_copy (self->call_error));
 }
 
 static void
@@ -361,7 +394,9 @@ par_soup_request_class_init (ParSoupRequestClass *klass)
   object_class->constructed = par_soup_request_constructed;
   object_class->finalize = par_soup_request_finalize;
 
+  request_class->is_async = par_soup_request_is_async;
   request_class->start = par_soup_request_start;
+  request_class->run = par_soup_request_run;
 
   /**
    * ParSoupRequest:method: (getter get_method)
@@ -567,7 +602,7 @@ par_soup_request_new (const char  *method,
                       const char  *uri,
                       GError     **error)
 {
-  g_autoptr(GUri) parsed = NULL;
+  g_autoptr(ParSoupRequest) self = NULL;
 
   g_return_val_if_fail (method != NULL, NULL);
   g_return_val_if_fail (uri != NULL, NULL);
@@ -575,11 +610,10 @@ par_soup_request_new (const char  *method,
 
   if (!check_method (method, error))
     return NULL;
-  parsed = par_soup_uri_parse (uri, error);
-  if (parsed == NULL)
-    return NULL;
 
-  return g_object_new (PAR_SOUP_TYPE_REQUEST, "method", method, "uri", uri, NULL);
+  self = g_object_new (PAR_SOUP_TYPE_REQUEST, "method", method, "uri", uri, NULL);
+
+  return check_uri (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
 /* Complains if the request has been added. */

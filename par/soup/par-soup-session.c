@@ -21,9 +21,9 @@
  * Requests that would be too many at one host are held back by [property@Session:limiter], which
  * [method@Session.send] and the like give to a [class@Par.Requests] that has none of its own.
  *
- * A session sends from a few threads of its own, and one message alone from the owner context.
- * What it returns, it returns as all of Par does: nothing of the program is called in another
- * thread. So it can be used from any language. A session may be used by several threads at once.
+ * A session sends from the workers of the runs, and from a few threads of its own. What it returns,
+ * it returns as all of Par does: nothing of the program is called in another thread. So it can be
+ * used from any language. A session may be used by several threads at once.
  *
  * [ctor@Session.new_for_session] makes one that sends by a [class@Soup.Session] that the program
  * has set up, with its cookies, proxies and log. It sends in the owner context only, since libsoup
