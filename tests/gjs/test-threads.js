@@ -123,6 +123,28 @@ test('a class that can only run in a worker has no result', async () => {
     checkNoResult(requests.get_request(0));
 });
 
+test('a class that can do both is started', async () => {
+    const EitherGreeting = GObject.registerClass(class EitherGreeting extends Par.Request {
+        vfunc_is_async() {
+            mustNotBeCalled();
+            return false;
+        }
+
+        vfunc_run() {
+            mustNotBeCalled();
+        }
+
+        vfunc_start(attempt) {
+            attempt.return_string('started');
+        }
+    });
+    const requests = new Par.Requests();
+
+    requests.add(new EitherGreeting());
+    await requests.do_async(null);
+    equal(requests.get_request(0).result(), 'started');
+});
+
 test('without the override, GJS blocks the call', async () => {
     // Newer ones crash, which only the override prevents.
     if (System.version >= 18190)

@@ -270,12 +270,13 @@ function _init() {
     };
     Par.Request.new_thread = () => Par.Request.new_async(failThread);
 
-    // A class that has both virtual functions is started, not run.
+    // A class that has both virtual functions is started, not run, and is not asked.
     Par.Request._classInit = function (klass) {
         const own = Object.getOwnPropertyNames(klass.prototype);
 
         if (own.includes('vfunc_run') && !own.includes('vfunc_start'))
             klass.prototype.vfunc_start = failThread;
+        delete klass.prototype.vfunc_is_async;
 
         return GObject.Object._classInit(klass);
     };
