@@ -420,6 +420,25 @@ server_wait_closed (Server *self)
     }
 }
 
+static void
+freed_cb (gpointer  is_freed,
+          GObject  *object)
+{
+  g_atomic_int_set ((int *) is_freed, TRUE);
+  g_main_context_wakeup (NULL);
+}
+
+void
+drop_and_wait (gpointer object)
+{
+  int is_freed = FALSE;
+
+  g_object_weak_ref (object, freed_cb, &is_freed);
+  g_object_unref (object);
+  while (!g_atomic_int_get (&is_freed))
+    g_main_context_iteration (NULL, TRUE);
+}
+
 static guint
 count_entries (const char *path)
 {

@@ -53,6 +53,10 @@ typedef struct
 ServerStats server_get_stats (Server *self);
 void    server_wait_closed (Server     *self);
 
+/* Drops a reference, and waits for attempts that are out to let go of theirs: those of workers when
+ * they have ended, async ones in the owner context. */
+void    drop_and_wait      (gpointer    object);
+
 /* What this process has open. */
 guint   count_descriptors  (void);
 guint   count_sockets      (void);

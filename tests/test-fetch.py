@@ -142,11 +142,12 @@ class FetchTest(unittest.TestCase):
         self.assertEqual(process.returncode, 0, process)
 
     def test_a_slow_answer_is_asked_for_again(self):
-        # What is slow is known when fifty calls have been seen.
+        # One in fifty is slow, for a second. So may the first of each connection be, on a busy
+        # machine: they are less than one in twenty only when some hundreds have been seen.
         process = self.fetch(self.make_list(f'/some-slowly?in=50&number={number}'
-                                            for number in range(200)), '--hedge')
+                                            for number in range(500)), '--hedge')
         self.assertEqual(process.returncode, 0, process)
-        self.assertGreater(self.count_requests(), 200)
+        self.assertGreater(self.count_requests(), 500)
 
     def test_a_terminal_shows_progress(self):
         text = self.make_list(f'/slow?ms=50&number={number}' for number in range(40))

@@ -454,29 +454,18 @@ refused_connection_is_an_error (void)
 }
 
 static void
-clear_cb (gpointer  place,
-          GObject  *object)
-{
-  *(gpointer *) place = NULL;
-}
-
-static void
 session_may_go_first (gconstpointer mode)
 {
   ParRequests *requests = par_requests_new ();
-  gpointer session = new_session (GPOINTER_TO_INT (mode));
+  ParSoupSession *session = new_session (GPOINTER_TO_INT (mode));
 
   g_test_summary ("Requests and session are dropped while attempts are out, which end.");
 
   add_many (requests, session, server_at (&server, "/never"), 3);
   par_requests_set_timeout (requests, 50);
   par_requests_do (requests, NULL, NULL);
-  g_object_weak_ref (G_OBJECT (session), clear_cb, &session);
-  g_object_unref (session);
   g_object_unref (requests);
-  /* What attempts leave behind is freed in the owner context. */
-  while (session != NULL)
-    g_main_context_iteration (NULL, FALSE);
+  drop_and_wait (session);
   check_closed ();
 }
 

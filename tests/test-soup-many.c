@@ -123,27 +123,6 @@ memory_stays_flat (void)
   check_closed ();
 }
 
-static void
-freed_cb (gpointer  is_freed,
-          GObject  *session)
-{
-  g_atomic_int_set ((int *) is_freed, TRUE);
-  g_main_context_wakeup (NULL);
-}
-
-/* Drops the last reference but those of attempts that have lost: their workers let go of it when
- * they have ended. */
-static void
-drop (ParSoupSession *session)
-{
-  int is_freed = FALSE;
-
-  g_object_weak_ref (G_OBJECT (session), freed_cb, &is_freed);
-  g_object_unref (session);
-  while (!g_atomic_int_get (&is_freed))
-    g_main_context_iteration (NULL, TRUE);
-}
-
 static int
 compare_times (gconstpointer a,
                gconstpointer b)
@@ -193,7 +172,7 @@ measure_p99 (guint redundancy)
   g_test_message ("redundancy %u: p50 %.1f ms, p99 %.1f ms", redundancy,
                   times[n_requests / 2] / 1000.0, times[n_requests * 99 / 100] / 1000.0);
   g_clear_object (&requests);
-  drop (session);
+  drop_and_wait (session);
   check_closed ();
 
   return times[n_requests * 99 / 100] / 1000.0;

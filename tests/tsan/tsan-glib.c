@@ -331,6 +331,29 @@ gboolean
   return last;
 }
 
+static __thread GDestroyNotify clear_box;
+
+static void
+acquire_and_clear (gpointer box)
+{
+  __tsan_acquire (box);
+  if (clear_box != NULL)
+    clear_box (box);
+}
+
+/* What is cleared may be or hold another box. */
+void
+g_atomic_rc_box_release_full (gpointer       box,
+                              GDestroyNotify clear)
+{
+  GDestroyNotify outer = clear_box;
+
+  clear_box = clear;
+  __tsan_release (box);
+  NEXT (g_atomic_rc_box_release_full) (box, acquire_and_clear);
+  clear_box = outer;
+}
+
 void
 g_async_queue_lock (GAsyncQueue *queue)
 {
