@@ -37,6 +37,8 @@ typedef struct
   gint64 max_size;
   GCancellable *cancellable;
   gboolean blocks;
+  gboolean has_headers;    /* but libsoup has yet to tell so */
+  GSource *cancel_source;
   gboolean is_stale;       /* the connection was closed before it could be sent */
   guint n_news;
 

@@ -228,10 +228,12 @@ sent_cb (GObject      *session,
          GAsyncResult *result,
          gpointer      user_data)
 {
+  ParSoupExchange *self = user_data;
   GError *error = NULL;
   GInputStream *stream = soup_session_send_finish (SOUP_SESSION (session), result, &error);
 
-  read_answer (user_data, stream, error);
+  self->has_headers = FALSE;
+  read_answer (self, stream, error);
 }
 
 /* Prepares to send @message by @session. The message is taken over. */
@@ -256,12 +258,28 @@ par_soup_exchange_init (ParSoupExchange             *self,
   g_signal_connect (message, "got-informational", G_CALLBACK (got_news_cb), self);
 }
 
+static void
+got_headers_cb (SoupMessage     *message,
+                ParSoupExchange *self)
+{
+  self->has_headers = TRUE;
+}
+
+static void
+restart_cb (SoupMessage     *message,
+                ParSoupExchange *self)
+{
+  self->has_headers = FALSE;
+}
+
 /* Has it sent in the thread-default main context of the caller. */
 void
 par_soup_exchange_start (ParSoupExchange *self)
 {
   self->cancellable = g_cancellable_new ();
   g_signal_connect (self->message, "network-event", G_CALLBACK (network_event_cb), self);
+  g_signal_connect (self->message, "got-headers", G_CALLBACK (got_headers_cb), self);
+  g_signal_connect (self->message, "restarted", G_CALLBACK (restart_cb), self);
   soup_session_send_async (self->session, self->message, G_PRIORITY_DEFAULT, self->cancellable,
                            sent_cb, self);
 }
@@ -295,16 +313,50 @@ par_soup_exchange_run (ParSoupExchange *self,
   read_answer (self, stream, error);
 }
 
-/* Has it end with G_IO_ERROR_CANCELLED, later. */
+static gboolean
+cancel_cb (gpointer user_data)
+{
+  ParSoupExchange *self = user_data;
+
+  g_clear_pointer (&self->cancel_source, g_source_unref);
+  g_cancellable_cancel (self->cancellable);
+
+  return G_SOURCE_REMOVE;
+}
+
+/* libsoup 3.6 uses what it has freed, if it is cancelled when it knows that the headers have come,
+ * but has not told itself so by a GTask. That is told first if it is waited for. */
+static void
+cancel_soon (ParSoupExchange *self)
+{
+  if (self->cancel_source != NULL)
+    return;
+
+  self->cancel_source = g_idle_source_new ();
+  g_source_set_priority (self->cancel_source, G_PRIORITY_DEFAULT + 1);
+  g_source_set_static_name (self->cancel_source, "[ParSoup] cancel");
+  g_source_set_callback (self->cancel_source, cancel_cb, self, NULL);
+  g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
+}
+
+/* Has it end with G_IO_ERROR_CANCELLED, later. Called in the context where it was started. */
 void
 par_soup_exchange_cancel (ParSoupExchange *self)
 {
-  g_cancellable_cancel (self->cancellable);
+  if (self->has_headers)
+    cancel_soon (self);
+  else
+    g_cancellable_cancel (self->cancellable);
 }
 
 void
 par_soup_exchange_clear (ParSoupExchange *self)
 {
+  if (self->cancel_source != NULL)
+    {
+      g_source_destroy (self->cancel_source);
+      g_clear_pointer (&self->cancel_source, g_source_unref);
+    }
   g_clear_object (&self->body);
   if (self->message != NULL)
     g_signal_handlers_disconnect_by_data (self->message, self);
