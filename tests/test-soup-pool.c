@@ -2,6 +2,9 @@
 
 #include "par-soup-pool-private.h"
 
+#include <unistd.h>
+
+#include "thread-limit.h"
 #include "par-soup-uri-private.h"
 
 #define N_GUESTS 12
@@ -190,6 +193,45 @@ waiting_ends (Fixture       *fixture,
 }
 
 static void
+workers_send_where_there_is_no_thread (Fixture       *fixture,
+                                       gconstpointer  data)
+{
+  Guest *guests = fixture->guests;
+
+  g_test_summary ("If the system has no thread for a connection, the worker makes it itself, and "
+                  "it is not kept.");
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("only root can become a user with no other process");
+      return;
+    }
+
+  if (g_test_subprocess ())
+    {
+      limit_threads (0);
+      for (guint i = 0; i < 2; i++)
+        {
+          enter (&guests[i], "http://a/");
+          g_assert_true (par_soup_pool_wait (fixture->pool, &guests[i].ticket));
+          g_assert_nonnull (par_soup_ticket_get_session (&guests[i].ticket));
+          par_soup_ticket_share (&guests[i].ticket);
+          g_assert_false (par_soup_ticket_is_shared (&guests[i].ticket));
+          par_soup_pool_leave (fixture->pool, &guests[i].ticket);
+        }
+
+      unlimit_threads ();
+      enter (&guests[2], "http://a/");
+      leave (&guests[2]);
+      g_assert_true (guests[2].thread != g_thread_self ());
+      return;
+    }
+
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+  g_test_trap_assert_passed ();
+}
+
+static void
 connections_to_a_host_are_bounded (Fixture       *fixture,
                                    gconstpointer  data)
 {
@@ -353,6 +395,7 @@ main (int    argc,
 
   add ("workers-send-by-what-is-untied", workers_send_by_what_is_untied, set_up);
   add ("waiting-ends", waiting_ends, set_up);
+  add ("workers-send-where-there-is-no-thread", workers_send_where_there_is_no_thread, set_up);
   add ("connections-to-a-host-are-bounded", connections_to_a_host_are_bounded, set_up);
   add ("hosts-do-not-wait-for-each-other", hosts_do_not_wait_for_each_other, set_up);
   add ("withdrawn-tickets-are-not-run", withdrawn_tickets_are_not_run, set_up);

@@ -31,13 +31,18 @@ network_event_cb (SoupMessage        *message,
     par_soup_sockets_note (self->session, message, connection);
 }
 
-/* While news come faster than they are read, libsoup reads nothing else and hears nothing: what
- * ends that is the end of the connection. */
+/* While news come faster than they are read, libsoup reads nothing else. In a main context it hears
+ * nothing, then: what ends that is the end of the connection. */
 static void
 got_news_cb (SoupMessage     *message,
              ParSoupExchange *self)
 {
-  if (++self->n_news > MAX_NEWS)
+  if (++self->n_news <= MAX_NEWS)
+    return;
+
+  if (self->blocks)
+    g_cancellable_cancel (self->cancellable);
+  else
     par_soup_sockets_shut_down (self->session, message);
 }
 

@@ -982,7 +982,8 @@ par_soup_ticket_share (ParSoupTicket *self)
   g_autoptr(Dropped) dropped = NULL;
   ParSoupLane *lane;
 
-  if (pool->session != NULL || connection->max_running > 1)
+  /* One without a lane is its worker's. */
+  if (pool->session != NULL || connection->max_running > 1 || connection->lane == NULL)
     return;
 
   dropped = new_dropped ();
