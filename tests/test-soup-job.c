@@ -357,7 +357,7 @@ blocking_run_leaves_nothing_open (gconstpointer mode)
   server_wait_closed (&server);
 
   g_clear_object (&requests);
-  g_assert_finalize_object (g_steal_pointer (&session));
+  drop_and_wait (g_steal_pointer (&session));
   check_closed ();
 }
 
