@@ -37,11 +37,11 @@ session = ParSoup.Session()
 for city in options.city:
     query = urllib.parse.urlencode({'q': city, 'units': 'metric', 'appid': KEY or ''})
     session.get(requests, f'{options.service}/data/2.5/weather?{query}')
-failure = None
+failure = ''
 try:
     requests.do()
 except GLib.Error as error:
-    failure = f'weather: {error.message}'
+    failure = f'weather: {error.message}\n'
 
 print(f'{"City":<16} {"Temperature":>11}  {"Conditions":<20} {"Attempts":>8}')
 for city, request in zip(options.city, requests):
@@ -52,4 +52,6 @@ for city, request in zip(options.city, requests):
         print(f'{weather["name"]:<16} {weather["main"]["temp"]:8.1f} °C  '
               f'{weather["weather"][0]["description"]:<20} {request.props.n_attempts:>8}')
 print(f'the run took {requests.get_stats().get_elapsed() / 1000:.1f} ms')
-sys.exit(failure)
+# In one piece: with DEBUG set, workers that are told of the end print lines, too.
+sys.stderr.write(failure)
+sys.exit(failure != '')
