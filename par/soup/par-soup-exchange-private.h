@@ -39,7 +39,7 @@ typedef struct
   gboolean blocks;
   gboolean has_headers;    /* but libsoup has yet to tell so */
   GSource *cancel_source;
-  gboolean is_stale;       /* the connection was closed before it could be sent */
+  gboolean is_stale;       /* the connection had been closed before it was sent */
   guint n_news;
 
   ParSoupBody *body;
@@ -59,7 +59,8 @@ void         par_soup_exchange_init       (ParSoupExchange             *self,
                                            gpointer                     user_data);
 void         par_soup_exchange_start      (ParSoupExchange             *self);
 void         par_soup_exchange_run        (ParSoupExchange             *self,
-                                           GCancellable                *cancellable);
+                                           GCancellable                *cancellable,
+                                           gboolean                     may_connect);
 void         par_soup_exchange_cancel     (ParSoupExchange             *self);
 void         par_soup_exchange_clear      (ParSoupExchange             *self);
 GBytes      *par_soup_exchange_take_bytes (ParSoupExchange             *self);

@@ -271,8 +271,8 @@ got_headers_cb (SoupMessage     *message,
 }
 
 static void
-restart_cb (SoupMessage     *message,
-                ParSoupExchange *self)
+sent_again_cb (SoupMessage     *message,
+               ParSoupExchange *self)
 {
   self->has_headers = FALSE;
 }
@@ -284,16 +284,18 @@ par_soup_exchange_start (ParSoupExchange *self)
   self->cancellable = g_cancellable_new ();
   g_signal_connect (self->message, "network-event", G_CALLBACK (network_event_cb), self);
   g_signal_connect (self->message, "got-headers", G_CALLBACK (got_headers_cb), self);
-  g_signal_connect (self->message, "restarted", G_CALLBACK (restart_cb), self);
+  g_signal_connect (self->message, "restarted", G_CALLBACK (sent_again_cb), self);
   soup_session_send_async (self->session, self->message, G_PRIORITY_DEFAULT, self->cancellable,
                            sent_cb, self);
 }
 
-/* libsoup has found the connection closed. It would make another, and so that an address which
- * does not answer keeps it from the next one: that is not how it is to be made. */
+/* libsoup has found the connection closed, and is about to make another: here, where an address that
+ * does not answer would keep it from the next one. */
 static void
-restarted_cb (SoupMessage     *message,
-              ParSoupExchange *self)
+connecting_cb (SoupMessage        *message,
+               GSocketClientEvent  event,
+               GIOStream          *connection,
+               ParSoupExchange    *self)
 {
   if (g_cancellable_is_cancelled (self->cancellable))
     return;
@@ -302,18 +304,20 @@ restarted_cb (SoupMessage     *message,
   g_cancellable_cancel (self->cancellable);
 }
 
-/* Sends it by the connection that there is, and has ended when this returns. With @cancellable
- * cancelled, that connection cannot be used again. */
+/* Sends it, by the connection that there is unless it @may_connect, and has ended when this returns.
+ * With @cancellable cancelled, that connection cannot be used again. */
 void
 par_soup_exchange_run (ParSoupExchange *self,
-                       GCancellable    *cancellable)
+                       GCancellable    *cancellable,
+                       gboolean         may_connect)
 {
   GError *error = NULL;
   GInputStream *stream;
 
   self->blocks = TRUE;
   self->cancellable = g_object_ref (cancellable);
-  g_signal_connect (self->message, "restarted", G_CALLBACK (restarted_cb), self);
+  if (!may_connect)
+    g_signal_connect (self->message, "network-event", G_CALLBACK (connecting_cb), self);
   stream = soup_session_send (self->session, self->message, self->cancellable, &error);
   read_answer (self, stream, error);
 }

@@ -338,7 +338,7 @@ run (ParSoupTicket *ticket)
   par_soup_exchange_init (&self->exchange, par_soup_ticket_get_session (ticket), message, decodes,
                           self->call->max_body_size, &exchange_client, self);
   if (ticket->cancellable != NULL)
-    par_soup_exchange_run (&self->exchange, ticket->cancellable);
+    par_soup_exchange_run (&self->exchange, ticket->cancellable, ticket->may_connect);
   else
     par_soup_exchange_start (&self->exchange);
 }

@@ -43,6 +43,7 @@ struct _ParSoupTicket
   ParSoupHost *host;
   ParSoupConnection *connection;
   GCancellable *cancellable;      /* of what the worker sends by that connection */
+  gboolean may_connect;           /* the worker: there is no lane for it */
   gboolean is_ready;              /* the connection, and the worker has not taken it */
   gboolean is_waiting;            /* the worker */
   gboolean is_withdrawn;

@@ -480,6 +480,7 @@ serve (ParSoupPool *self,
         {
           self->n_workers++;
           ticket->cancellable = take_cancellable (self);
+          ticket->may_connect = connection->lane == NULL;
           ticket->is_ready = TRUE;
           wake_worker (ticket);
         }
