@@ -331,8 +331,7 @@ cancel_attempts (ParPublisher *self)
   /* A handler of theirs may have more news collected. */
   cancellables = g_steal_pointer (&self->news.cancellables);
   self->news.cancellables = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < cancellables->len; i++)
-    g_cancellable_cancel (g_ptr_array_index (cancellables, i));
+  par_cancel_all (cancellables);
 }
 
 static void

@@ -566,8 +566,7 @@ par_engine_stop (ParEngine *self)
     }
   start_and_unlock (self);
 
-  for (guint i = 0; i < cancellables->len; i++)
-    g_cancellable_cancel (g_ptr_array_index (cancellables, i));
+  par_cancel_all (cancellables);
 }
 
 /* Notes that a property was set, and returns FALSE if the caller is the owner, who may tell so

@@ -65,6 +65,8 @@ typedef struct
   guint deferred;
 } ParMailbox;
 
+void    par_cancel_all           (GPtrArray      *cancellables);
+
 GArray *par_trash_new            (void);
 void    par_trash_clear          (gpointer        trash);
 GArray *par_trash_steal          (GArray        **trash);

@@ -61,6 +61,15 @@ par_mailbox_clear (ParMailbox *self)
   g_clear_pointer (&self->cancellables, g_ptr_array_unref);
 }
 
+/* Tells attempts of their end, with no lock held: those of the last requests first. They may wait
+ * for what others have, would be given it, and begin for nothing. */
+void
+par_cancel_all (GPtrArray *cancellables)
+{
+  for (guint i = cancellables->len; i > 0; i--)
+    g_cancellable_cancel (g_ptr_array_index (cancellables, i - 1));
+}
+
 /* A request has settled. */
 void
 par_mailbox_add_settled (ParMailbox *self,
