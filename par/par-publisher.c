@@ -22,7 +22,7 @@ par_publisher_init (ParPublisher             *self,
   self->starts = g_array_new (FALSE, FALSE, sizeof (ParStart));
   self->news.starts = g_array_new (FALSE, FALSE, sizeof (ParStart));
   self->news.trash = par_trash_new ();
-  self->news.cancellables = g_ptr_array_new_with_free_func (g_object_unref);
+  self->news.cancellables = par_cancellables_new ();
 }
 
 void
@@ -323,15 +323,11 @@ collect (ParPublisher *self,
 static void
 cancel_attempts (ParPublisher *self)
 {
-  g_autoptr(GPtrArray) cancellables = NULL;
-
-  if (self->news.cancellables->len == 0)
-    return;
-
   /* A handler of theirs may have more news collected. */
-  cancellables = g_steal_pointer (&self->news.cancellables);
-  self->news.cancellables = g_ptr_array_new_with_free_func (g_object_unref);
-  par_cancel_all (cancellables);
+  g_autoptr(GPtrArray) cancellables = par_cancellables_steal (&self->news.cancellables);
+
+  if (cancellables != NULL)
+    par_cancellables_cancel (cancellables);
 }
 
 static void

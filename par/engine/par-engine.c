@@ -553,20 +553,19 @@ par_engine_cancel (ParEngine *self)
 void
 par_engine_stop (ParEngine *self)
 {
-  ParMailbox *mailbox = &self->scheduler.mailbox;
-  g_autoptr(GPtrArray) cancellables = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr(GPtrArray) cancellables = NULL;
 
   par_host_lock (host_of (self));
   par_thread_dispatcher_dismiss (&self->threads);
   if (self->scheduler.run != NULL)
     {
       par_scheduler_stop (&self->scheduler, par_engine_now (self));
-      g_ptr_array_extend_and_steal (cancellables, g_steal_pointer (&mailbox->cancellables));
-      mailbox->cancellables = g_ptr_array_new_with_free_func (g_object_unref);
+      cancellables = par_cancellables_steal (&self->scheduler.mailbox.cancellables);
     }
   start_and_unlock (self);
 
-  par_cancel_all (cancellables);
+  if (cancellables != NULL)
+    par_cancellables_cancel (cancellables);
 }
 
 /* Notes that a property was set, and returns FALSE if the caller is the owner, who may tell so

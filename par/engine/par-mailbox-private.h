@@ -65,7 +65,9 @@ typedef struct
   guint deferred;
 } ParMailbox;
 
-void    par_cancel_all           (GPtrArray      *cancellables);
+GPtrArray *par_cancellables_new    (void);
+GPtrArray *par_cancellables_steal  (GPtrArray    **cancellables);
+void       par_cancellables_cancel (GPtrArray     *cancellables);
 
 GArray *par_trash_new            (void);
 void    par_trash_clear          (gpointer        trash);

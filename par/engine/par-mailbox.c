@@ -49,7 +49,7 @@ par_mailbox_init (ParMailbox *self,
   self->starts = g_array_new (FALSE, FALSE, sizeof (ParStart));
   self->trash = par_trash_new ();
   self->litter = par_trash_new ();
-  self->cancellables = g_ptr_array_new_with_free_func (g_object_unref);
+  self->cancellables = par_cancellables_new ();
 }
 
 void
@@ -61,10 +61,30 @@ par_mailbox_clear (ParMailbox *self)
   g_clear_pointer (&self->cancellables, g_ptr_array_unref);
 }
 
+GPtrArray *
+par_cancellables_new (void)
+{
+  return g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+/* Takes what there is; NULL if there is nothing. */
+GPtrArray *
+par_cancellables_steal (GPtrArray **cancellables)
+{
+  GPtrArray *stolen = *cancellables;
+
+  if (stolen->len == 0)
+    return NULL;
+
+  *cancellables = par_cancellables_new ();
+
+  return stolen;
+}
+
 /* Tells attempts of their end, with no lock held: those of the last requests first. They may wait
  * for what others have, would be given it, and begin for nothing. */
 void
-par_cancel_all (GPtrArray *cancellables)
+par_cancellables_cancel (GPtrArray *cancellables)
 {
   for (guint i = cancellables->len; i > 0; i--)
     g_cancellable_cancel (g_ptr_array_index (cancellables, i - 1));
