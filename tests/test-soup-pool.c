@@ -64,7 +64,6 @@ set_up_with (Fixture     *fixture,
       guest->pool = fixture->pool;
       par_soup_ticket_init (&guest->ticket, run_cb);
       guest->ticket.owner = session != NULL ? g_main_context_default () : NULL;
-      guest->ticket.blocks = session == NULL;
       guest->ticket.may_reuse = TRUE;
       guest->leave.function = leave_cb;
     }
@@ -315,7 +314,6 @@ some_stay_with_the_owner (Fixture       *fixture,
   leave (&guests[1]);
 
   guests[2].ticket.owner = g_main_context_default ();
-  guests[2].ticket.blocks = FALSE;
   enter (&guests[2], "http://a/");
   g_assert_true (has_run (&guests[2]));
   g_assert_true (guests[2].thread == g_thread_self ());

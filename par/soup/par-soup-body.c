@@ -23,7 +23,7 @@ struct _ParSoupBody
   SoupMessage *message;
   GInputStream *stream;          /* libsoup's */
   GInputStream *source;          /* (unowned) what is read: that, or the connection below it */
-  GMainContext *context;         /* (owned) where that was sent, which libsoup insists on; or NULL */
+  GMainContext *context;         /* (owned) where that was sent, as libsoup insists on; or NULL */
   gint64 expected_length;        /* as it is sent, or -1 */
   gint64 max_size;               /* 0 for any */
   ParSoupBodyClosedFunc closed;

@@ -82,6 +82,19 @@ make_room (ParSoupExchange *self)
 static gboolean read_ready_cb (GObject  *stream,
                                gpointer  user_data);
 
+static void
+wait (ParSoupExchange *self)
+{
+  g_autoptr(GSource) source = NULL;
+
+  source = g_pollable_input_stream_create_source (G_POLLABLE_INPUT_STREAM (self->body),
+                                                  self->cancellable);
+  g_source_set_static_name (source, "[ParSoup] body");
+  g_source_set_callback (source, G_SOURCE_FUNC (read_ready_cb), self, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  self->source = g_steal_pointer (&source);
+}
+
 static gboolean
 is_enough (ParSoupExchange *self,
            gboolean         would_block)
@@ -109,19 +122,6 @@ read_some (ParSoupExchange  *self,
 
   return g_input_stream_read (G_INPUT_STREAM (self->body), self->bytes + self->length, room,
                               self->cancellable, error);
-}
-
-static void
-wait (ParSoupExchange *self)
-{
-  g_autoptr(GSource) source = NULL;
-
-  source = g_pollable_input_stream_create_source (G_POLLABLE_INPUT_STREAM (self->body),
-                                                  self->cancellable);
-  g_source_set_static_name (source, "[ParSoup] body");
-  g_source_set_callback (source, G_SOURCE_FUNC (read_ready_cb), self, NULL);
-  g_source_attach (source, g_main_context_get_thread_default ());
-  self->source = g_steal_pointer (&source);
 }
 
 static void
@@ -289,8 +289,8 @@ par_soup_exchange_start (ParSoupExchange *self)
                            sent_cb, self);
 }
 
-/* libsoup has found the connection closed, and is about to make another: here, where an address that
- * does not answer would keep it from the next one. */
+/* libsoup has found the connection closed, and is about to make another: here, where an address
+ * that does not answer would keep it from the next one. */
 static void
 connecting_cb (SoupMessage        *message,
                GSocketClientEvent  event,
@@ -304,8 +304,8 @@ connecting_cb (SoupMessage        *message,
   g_cancellable_cancel (self->cancellable);
 }
 
-/* Sends it, by the connection that there is unless it @may_connect, and has ended when this returns.
- * With @cancellable cancelled, that connection cannot be used again. */
+/* Sends it, by the connection that there is unless it @may_connect, and has ended when this
+ * returns. With @cancellable cancelled, that connection cannot be used again. */
 void
 par_soup_exchange_run (ParSoupExchange *self,
                        GCancellable    *cancellable,

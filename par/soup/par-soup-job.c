@@ -152,7 +152,7 @@ new_status_error (ParSoupJob *self,
 static void
 enter (ParSoupJob *self)
 {
-  if (self->ticket.blocks)
+  if (self->cancellable != NULL)
     self->handler = g_cancellable_connect (self->cancellable, G_CALLBACK (cancelled_cb),
                                            g_atomic_rc_box_acquire (self), unref_job);
 
@@ -175,7 +175,7 @@ static void
 leave (ParSoupJob *self)
 {
   /* What is cancelled from a worker's side is the connection, which is about to be another's. */
-  if (self->ticket.blocks)
+  if (self->cancellable != NULL)
     ignore_cancellable (self);
   par_soup_exchange_clear (&self->exchange);
   par_soup_pool_leave (self->pool, &self->ticket);
@@ -338,7 +338,8 @@ run (ParSoupTicket *ticket)
   par_soup_exchange_init (&self->exchange, par_soup_ticket_get_session (ticket), message, decodes,
                           self->call->max_body_size, &exchange_client, self);
   if (ticket->cancellable != NULL)
-    par_soup_exchange_run (&self->exchange, ticket->cancellable, ticket->may_connect);
+    par_soup_exchange_run (&self->exchange, ticket->cancellable,
+                           par_soup_ticket_may_connect (ticket));
   else
     par_soup_exchange_start (&self->exchange);
 }
@@ -428,7 +429,6 @@ par_soup_job_run (ParSoupPool *pool,
   ParSoupJob *self = new_job (pool, call, attempt);
 
   self->cancellable = g_object_ref (par_attempt_get_cancellable (attempt));
-  self->ticket.blocks = TRUE;
   self->ticket.may_reuse = call->is_idempotent;
 
   g_atomic_rc_box_acquire (self);

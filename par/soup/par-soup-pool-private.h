@@ -33,8 +33,7 @@ struct _ParSoupTicket
 {
   ParSoupTurn turn;
   void (*run) (ParSoupTicket *ticket);
-  GMainContext *owner;            /* (unowned) the owner context, to be run there */
-  gboolean blocks;                /* there is a worker */
+  GMainContext *owner;            /* (unowned) the owner context to run it in; or NULL */
   gboolean may_reuse;             /* a connection that has sent something already */
 
   /* The pool's. */
@@ -43,7 +42,6 @@ struct _ParSoupTicket
   ParSoupHost *host;
   ParSoupConnection *connection;
   GCancellable *cancellable;      /* of what the worker sends by that connection */
-  gboolean may_connect;           /* the worker: there is no lane for it */
   gboolean is_ready;              /* the connection, and the worker has not taken it */
   gboolean is_waiting;            /* the worker */
   gboolean is_withdrawn;
@@ -83,6 +81,7 @@ SoupSession *par_soup_ticket_get_session (ParSoupTicket *self);
 void         par_soup_ticket_share       (ParSoupTicket *self);
 void         par_soup_ticket_untie       (ParSoupTicket *self);
 gboolean     par_soup_ticket_is_shared   (ParSoupTicket *self);
+gboolean     par_soup_ticket_may_connect (ParSoupTicket *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ParSoupPool, par_soup_pool_unref)
 

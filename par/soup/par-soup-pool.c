@@ -412,7 +412,7 @@ is_for_worker (ParSoupTicket     *ticket,
   if (connection->lane == NULL)
     return TRUE;
 
-  return ticket->blocks && ticket->may_reuse && connection->is_untied
+  return ticket->owner == NULL && ticket->may_reuse && connection->is_untied
          && connection->pool->n_workers < MAX_WORKERS;
 }
 
@@ -480,7 +480,6 @@ serve (ParSoupPool *self,
         {
           self->n_workers++;
           ticket->cancellable = take_cancellable (self);
-          ticket->may_connect = connection->lane == NULL;
           ticket->is_ready = TRUE;
           wake_worker (ticket);
         }
@@ -966,7 +965,8 @@ par_soup_ticket_untie (ParSoupTicket *self)
   ParSoupConnection *connection = self->connection;
   ParSoupPool *pool = connection->pool;
 
-  if (connection->is_untied)
+  /* No worker comes by one of an owner. */
+  if (self->owner != NULL || connection->is_untied)
     return;
 
   g_mutex_lock (&pool->lock);
@@ -1003,4 +1003,11 @@ gboolean
 par_soup_ticket_is_shared (ParSoupTicket *self)
 {
   return self->connection->max_running > 1;
+}
+
+/* Whether the worker may have libsoup make a connection: there is no lane for it. */
+gboolean
+par_soup_ticket_may_connect (ParSoupTicket *self)
+{
+  return self->connection->lane == NULL;
 }

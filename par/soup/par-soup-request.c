@@ -357,6 +357,16 @@ par_soup_request_is_async (ParRequest *request)
   return self->streaming || par_soup_pool_is_callers (pool);
 }
 
+static gboolean
+check_call (ParSoupRequest  *self,
+            GError         **error)
+{
+  if (self->call == NULL)
+    g_propagate_error (error, g_error_copy (self->call_error));
+
+  return self->call != NULL;
+}
+
 static void
 par_soup_request_start (ParRequest  *request,
                         ParAttempt  *attempt,
@@ -364,10 +374,8 @@ par_soup_request_start (ParRequest  *request,
 {
   ParSoupRequest *self = PAR_SOUP_REQUEST (request);
 
-  if (self->call != NULL)
+  if (check_call (self, error))
     par_soup_job_start (par_soup_session_get_pool (self->session), self->call, attempt);
-  else
-    g_propagate_error (error, g_error_copy (self->call_error));
 }
 
 static void
@@ -377,10 +385,8 @@ par_soup_request_run (ParRequest  *request,
 {
   ParSoupRequest *self = PAR_SOUP_REQUEST (request);
 
-  if (self->call != NULL)
+  if (check_call (self, error))
     par_soup_job_run (par_soup_session_get_pool (self->session), self->call, attempt);
-  else
-    g_propagate_error (error, g_error_copy (self->call_error));
 }
 
 static void
