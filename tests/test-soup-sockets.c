@@ -37,8 +37,8 @@ peer_learns_of_the_end (void)
   GSocket *socket;
   guint16 port = g_socket_listener_add_any_inet_port (listener, NULL, &error);
 
-  g_test_summary ("When a connection was shut down, read to its end, and closed, a peer that has more "
-                  "to send than there was room for does not wait for more room.");
+  g_test_summary ("When a connection was shut down, read to its end, and closed, a peer that has "
+                  "more to send than there was room for does not wait for more room.");
 
   g_assert_no_error (error);
   here = g_socket_client_connect_to_host (client, "127.0.0.1", port, NULL, &error);
